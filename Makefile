@@ -1,0 +1,82 @@
+# Everything a developer does with Roster. It needs Go, make and a shell, and nothing else.
+
+# The manifests that `make up` applies; empty: none.
+SAMPLES ?= config/samples/acme
+# The port of the API server of `make up`; empty: any free one.
+PORT ?=
+# A peribolos configuration for `make demo`.
+DATA ?= ../shared/data/peribolos/kubernetes
+# How many processes share the tests of one suite.
+PROCS ?= 2
+
+# The race detector needs a C compiler.
+RACE ?= $(if $(shell command -v cc),--race)
+GINKGO = go tool ginkgo run -r --procs=$(PROCS) $(RACE) --keep-going --randomize-all --fail-on-pending \
+	--timeout=30m --poll-progress-after=2m --output-dir=bin/reports
+GOLANGCI_LINT = go tool -modfile=hack/tools/go.mod golangci-lint
+LOCAL = ROSTER_MANAGER=$(CURDIR)/bin/roster go run ./hack/local
+
+.DEFAULT_GOAL := help
+.PHONY: help up down status demo build k8s generate manifests verify vet lint unit integration e2e test bench
+
+help: ## Show this help.
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Run
+
+up: k8s build ## Start a control plane and Roster on 127.0.0.1. SAMPLES= applies none, PORT=6443 asks for a port.
+	@$(LOCAL) up --samples=$(SAMPLES) --port=$(or $(PORT),0)
+
+down: ## Stop what `make up` started, and remove its data.
+	@go run ./hack/local down
+
+status: ## Show what of `make up` runs.
+	@go run ./hack/local status
+
+demo: k8s build ## Import a real organization (DATA=PATH) and show how long it takes to converge.
+	@$(LOCAL) demo --data=$(DATA) --port=$(or $(PORT),0)
+
+##@ Build
+
+build: ## Build bin/roster and bin/kubectl-roster.
+	@mkdir -p bin
+	go build -o bin/ ./cmd/...
+
+k8s: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, once, and link them into bin/k8s.
+	@go run ./hack/controlplane
+
+generate: ## Generate the DeepCopy methods of the API types.
+	go tool controller-gen object paths=./api/...
+
+manifests: ## Generate the CustomResourceDefinitions.
+	go tool controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+
+##@ Check
+
+test: verify vet lint unit integration e2e ## Everything that must pass.
+	@go run ./hack/testcount bin/reports/*.json
+
+verify: ## Check that generated files are current and go.mod is tidy.
+	@hack/verify.sh
+
+vet: ## Run go vet.
+	go vet ./...
+
+lint: ## Run golangci-lint.
+	$(GOLANGCI_LINT) run
+
+unit: ## Run the tests that need no API server.
+	$(if $(RACE),,@echo "no C compiler (cc): the tests run without the race detector")
+	@mkdir -p bin/reports
+	$(GINKGO) --json-report=unit.json $(wildcard api cmd hack internal)
+
+integration: k8s ## Run the tests against a real API server.
+	@mkdir -p bin/reports
+	$(GINKGO) --json-report=integration.json --skip-package=test/e2e $(wildcard controllers test)
+
+e2e: k8s build ## Run the end-to-end tests: the control plane, Roster as a process, users asking for access.
+	@mkdir -p bin/reports
+	ROSTER_MANAGER=$(CURDIR)/bin/roster $(GINKGO) --json-report=e2e.json test/e2e
+
+bench: k8s build ## Run the benchmarks and print them as one table.
+	@ROSTER_MANAGER=$(CURDIR)/bin/roster go run ./test/benchmarks

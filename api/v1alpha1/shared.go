@@ -1,0 +1,114 @@
+package v1alpha1
+
+import (
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+const (
+	// SystemNamespace is where Roster itself runs and where the catalogue, the Roles that every organization can use,
+	// lives.
+	SystemNamespace = "roster-system"
+
+	// OrganizationNamespacePrefix begins the name of an organization's own namespace: organization acme owns org-acme.
+	OrganizationNamespacePrefix = "org-"
+
+	// Finalizer keeps an object until the access it stands for is gone.
+	Finalizer = "roster.dev/access"
+
+	// LabelOrganization names the organization that a namespace or a managed binding belongs to.
+	LabelOrganization = "roster.dev/organization"
+	// LabelProject names the project that a namespace belongs to.
+	LabelProject = "roster.dev/project"
+	// LabelRole names the Role that a managed binding or ClusterRole was made for.
+	LabelRole = "roster.dev/role"
+	// LabelManagedBy is the well-known label that says who keeps an object.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedByRoster is the value of LabelManagedBy on everything that Roster makes.
+	ManagedByRoster = "roster"
+
+	// RoleOwner is the role of those whom an organization's spec.owners names, and of nobody else.
+	RoleOwner = "owner"
+	// RoleAdministrator is the catalogue's role for who runs an organization without owning it.
+	RoleAdministrator = "administrator"
+	// RoleDeveloper is the most that a ServiceAccount may hold.
+	RoleDeveloper = "developer"
+	// RoleMember is the role that a Membership gets which names none, unless its organization says otherwise.
+	RoleMember = "member"
+	// RoleBilling is the catalogue's role for an organization's subscription and reports.
+	RoleBilling = "billing"
+	// RoleNone says "no role here": the user is a member and holds what an ancestor gives.
+	RoleNone = "none"
+)
+
+// MaxOrganizationDepth is how deep organizations may nest; an organization without a parent has depth 1.
+const MaxOrganizationDepth = 8
+
+const (
+	// ConditionReady says that the cluster is what the object asks for.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while Roster works towards what the object asks for (read by kstatus).
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when nothing changes until somebody changes the object or what it refers to (read by
+	// kstatus).
+	ConditionStalled = "Stalled"
+	// ConditionMembersMissing is True on a Team or RoleBinding that lists users who aren't members of the organization.
+	ConditionMembersMissing = "MembersMissing"
+	// ConditionUngated is True where an identity provider's group holds access that Roster can't gate by user.
+	ConditionUngated = "Ungated"
+	// ConditionOwnersAvailable says whether at least one owner of the organization may act now.
+	ConditionOwnersAvailable = "OwnersAvailable"
+	// ConditionNarrowed is True on a Role of which something is left out on purpose; the message says what.
+	ConditionNarrowed = "Narrowed"
+)
+
+// Username is the name by which the API server knows a user once authenticated.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:XValidation:rule="!self.startsWith('system:')",message="a name that begins with system: belongs to Kubernetes itself and can't be given access here; name a person's username"
+type Username string
+
+// RoleName is the name of a Role: of the organization, of one of its ancestors, or of the catalogue.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="a role's name is a DNS label: lower-case letters, digits and '-', beginning and ending with a letter or digit"
+type RoleName string
+
+// ObjectName is the name of another object in the same organization.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+type ObjectName string
+
+// NamespaceName is the name of a namespace that holds a project's workloads.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="a namespace's name is a DNS label: lower-case letters, digits and '-', beginning and ending with a letter or digit"
+// +kubebuilder:validation:XValidation:rule="!(self in ['default', 'roster-system']) && !self.startsWith('kube-') && !self.startsWith('org-')",message="default, roster-system, kube-* and the organizations' own namespaces org-* can't be a project's; name a namespace of the project's own"
+type NamespaceName string
+
+// Object is what Roster's kinds have in common.
+//
+// +kubebuilder:object:generate=false
+type Object interface {
+	metav1.Object
+	// GetConditions returns the conditions of the object's status, to be read and changed.
+	GetConditions() *[]metav1.Condition
+	// SetObservedGeneration records which generation of the spec the status speaks of.
+	SetObservedGeneration(int64)
+}
+
+// OrganizationNamespace returns the name of an organization's own namespace.
+func OrganizationNamespace(organization string) string {
+	return OrganizationNamespacePrefix + organization
+}
+
+// OrganizationOf returns the organization whose own namespace this would be, and whether the name is one of an
+// organization's own namespace at all.
+func OrganizationOf(namespace string) (organization string, found bool) {
+	return strings.CutPrefix(namespace, OrganizationNamespacePrefix)
+}

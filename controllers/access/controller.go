@@ -1,0 +1,85 @@
+// Package access keeps the cluster's RBAC equal to what the engine says, one organization at a time, and says of the
+// objects that asked for it how far that is. Memberships, Teams and RoleBindings have no controller besides this one:
+// access is all that they are about.
+package access
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+const (
+	// concurrentSyncs is how many organizations are synced at once.
+	concurrentSyncs = 4
+	// firstRetry and lastRetry bound the wait before what failed is tried again. The last one is short: what fails may be
+	// a revoke.
+	firstRetry = 5 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
+// Reconciler syncs organizations. Its requests carry an organization's name, or, for objects in a namespace that can't be
+// an organization's, that namespace.
+type Reconciler struct {
+	client.Client
+	Clock clock.PassiveClock
+	// ShardSize is the most subjects of one RBAC RoleBinding; rbac.MaxShardSize if zero.
+	ShardSize int
+
+	arrivals arrivals
+	passes   passes
+	events   chan event.GenericEvent
+}
+
+// NewReconciler returns a Reconciler that hasn't seen anything yet.
+func NewReconciler(client client.Client, clock clock.PassiveClock) *Reconciler {
+	return &Reconciler{Client: client, Clock: clock, events: make(chan event.GenericEvent, 1024)}
+}
+
+// SetupWithManager registers the sync and everything that it follows.
+func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
+	specChanged := builder.WithPredicates(predicate.Or(
+		predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))
+	return ctrl.NewControllerManagedBy(manager).
+		Named("access").
+		Watches(&v1alpha1.Organization{}, r.following(r.organizationChanged), specChanged).
+		Watches(&v1alpha1.Membership{}, r.following(r.reachingDown), specChanged).
+		Watches(&v1alpha1.Team{}, r.following(r.reachingDown), specChanged).
+		Watches(&v1alpha1.RoleBinding{}, r.following(r.reachingDown), specChanged).
+		Watches(&v1alpha1.Role{}, r.following(r.roleChanged), specChanged).
+		Watches(&v1alpha1.Project{}, r.following(r.projectChanged), specChanged).
+		Watches(&v1alpha1.User{}, r.following(r.userChanged), specChanged).
+		Watches(&corev1.Namespace{}, r.following(r.namespaceChanged), builder.WithPredicates(namespaceMatters())).
+		Watches(&rbacv1.RoleBinding{}, r.observing(r.bindingChanged), builder.WithPredicates(managedBinding())).
+		Watches(&rbacv1.ClusterRole{}, r.observing(r.clusterRoleChanged), builder.WithPredicates(bindingMatters())).
+		Watches(&rbacv1.ClusterRoleBinding{}, r.observing(r.clusterRoleBindingChanged)).
+		WatchesRawSource(source.Channel(r.events, r.observing(named))).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrentSyncs,
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](
+				firstRetry, lastRetry),
+		}).
+		Complete(r)
+}
+
+// Reconcile syncs one organization.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	if request.Namespace != "" {
+		return reconcile.Result{}, r.reportStrays(ctx, request.Namespace)
+	}
+	return r.sync(ctx, request.Name)
+}

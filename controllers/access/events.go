@@ -1,0 +1,252 @@
+package access
+
+import (
+	"context"
+	"maps"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+// affected finds the organizations whose access an object may change.
+type affected func(ctx context.Context, object client.Object) ([]string, error)
+
+// following makes requests of what people change. A sync that is busy granting breaks off for it.
+func (r *Reconciler) following(find affected) handler.EventHandler {
+	return r.handle(find, r.arrivals.mark)
+}
+
+// observing makes requests of what Roster writes itself and others may have tampered with.
+func (r *Reconciler) observing(find affected) handler.EventHandler {
+	return r.handle(find, func(string) {})
+}
+
+func (r *Reconciler) handle(find affected, note func(organization string)) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		if namespace := object.GetNamespace(); isStray(object) {
+			return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace}}}
+		}
+		organizations, err := find(ctx, object)
+		if err != nil {
+			// The caches serve these look-ups; they fail only while the manager stops.
+			log.FromContext(ctx).Error(err, "Can't tell which organizations an object affects",
+				"kind", object.GetObjectKind().GroupVersionKind().Kind, "name", object.GetName())
+		}
+		var requests []reconcile.Request
+		for organization := range sets.New(organizations...) {
+			note(organization)
+			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: organization}})
+		}
+		return requests
+	})
+}
+
+// isStray says whether one of Roster's objects is in a namespace that can't be an organization's.
+func isStray(object client.Object) bool {
+	switch object.(type) {
+	case *v1alpha1.Membership, *v1alpha1.Team, *v1alpha1.RoleBinding, *v1alpha1.Project:
+		_, ok := v1alpha1.OrganizationOf(object.GetNamespace())
+		return !ok
+	}
+	return false
+}
+
+// named takes the object's name for the organization's.
+func named(_ context.Context, object client.Object) ([]string, error) {
+	return []string{object.GetName()}, nil
+}
+
+// withDescendants are an organization and all below it.
+func (r *Reconciler) withDescendants(ctx context.Context, organization string) ([]string, error) {
+	descendants, err := snapshot.Descendants(ctx, r.Client, organization)
+	return append(descendants, organization), err
+}
+
+// organizationChanged: an organization is part of what those below inherit, and of what those above wait for.
+func (r *Reconciler) organizationChanged(ctx context.Context, object client.Object) ([]string, error) {
+	below, err := r.withDescendants(ctx, object.GetName())
+	if err != nil {
+		return below, err
+	}
+	parent := object.(*v1alpha1.Organization).Spec.Parent
+	if parent == "" {
+		return below, nil
+	}
+	above, err := snapshot.Ancestors(ctx, r.Client, parent)
+	return append(append(below, parent), above...), err
+}
+
+// reachingDown: what is granted in an organization may hold in those below.
+func (r *Reconciler) reachingDown(ctx context.Context, object client.Object) ([]string, error) {
+	organization, _ := v1alpha1.OrganizationOf(object.GetNamespace())
+	return r.withDescendants(ctx, organization)
+}
+
+func (r *Reconciler) projectChanged(_ context.Context, object client.Object) ([]string, error) {
+	organization, _ := v1alpha1.OrganizationOf(object.GetNamespace())
+	return []string{organization}, nil
+}
+
+func (r *Reconciler) roleChanged(ctx context.Context, object client.Object) ([]string, error) {
+	if object.GetNamespace() == v1alpha1.SystemNamespace {
+		return r.allOrganizations(ctx)
+	}
+	if organization, ok := v1alpha1.OrganizationOf(object.GetNamespace()); ok {
+		return r.withDescendants(ctx, organization)
+	}
+	return nil, nil
+}
+
+func (r *Reconciler) allOrganizations(ctx context.Context) ([]string, error) {
+	var list v1alpha1.OrganizationList
+	if err := r.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(list.Items))
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names, nil
+}
+
+// userChanged: a user's gates hold wherever the user has a place.
+func (r *Reconciler) userChanged(ctx context.Context, object client.Object) ([]string, error) {
+	username := string(object.(*v1alpha1.User).Spec.Username)
+	var memberships v1alpha1.MembershipList
+	err := r.List(ctx, &memberships, client.MatchingFields{snapshot.MembershipsByUser: username},
+		client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
+	places := sets.New[string]()
+	for i := range memberships.Items {
+		if organization, ok := v1alpha1.OrganizationOf(memberships.Items[i].Namespace); ok {
+			places.Insert(organization)
+		}
+	}
+	var owned v1alpha1.OrganizationList
+	err = r.List(ctx, &owned, client.MatchingFields{snapshot.OrganizationsByOwner: username},
+		client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
+	for i := range owned.Items {
+		places.Insert(owned.Items[i].Name)
+	}
+	all := sets.New[string]()
+	for organization := range places {
+		below, err := r.withDescendants(ctx, organization)
+		if err != nil {
+			return nil, err
+		}
+		all.Insert(below...)
+	}
+	return all.UnsortedList(), nil
+}
+
+// namespaceChanged: the organization that a namespace's label or name says, and those whose projects ask for it. An
+// organization's own namespace matters below it too, since what is in it counts only while it is the organization's.
+func (r *Reconciler) namespaceChanged(ctx context.Context, object client.Object) ([]string, error) {
+	var organizations []string
+	if label := object.GetLabels()[v1alpha1.LabelOrganization]; label != "" {
+		organizations = append(organizations, label)
+	}
+	if organization, ok := v1alpha1.OrganizationOf(object.GetName()); ok {
+		below, err := r.withDescendants(ctx, organization)
+		if err != nil {
+			return nil, err
+		}
+		organizations = append(organizations, below...)
+	}
+	var projects v1alpha1.ProjectList
+	err := r.List(ctx, &projects, client.MatchingFields{snapshot.ProjectsByNamespace: object.GetName()},
+		client.UnsafeDisableDeepCopy)
+	for i := range projects.Items {
+		if organization, ok := v1alpha1.OrganizationOf(projects.Items[i].Namespace); ok {
+			organizations = append(organizations, organization)
+		}
+	}
+	return organizations, err
+}
+
+// bindingChanged: the organization that the binding's label says, and the one that its namespace belongs to, whatever
+// was done to the label.
+func (r *Reconciler) bindingChanged(ctx context.Context, object client.Object) ([]string, error) {
+	var organizations []string
+	if label := object.GetLabels()[v1alpha1.LabelOrganization]; label != "" {
+		organizations = append(organizations, label)
+	}
+	owner, err := snapshot.NamespaceOwner(ctx, r.Client, object.GetNamespace())
+	if owner != "" {
+		organizations = append(organizations, owner)
+	}
+	return organizations, err
+}
+
+func (r *Reconciler) clusterRoleChanged(ctx context.Context, object client.Object) ([]string, error) {
+	if organization, ok := rbac.OrganizationOfObject(object.GetName()); ok {
+		return []string{organization}, nil
+	}
+	role, ok := rbac.RoleOfClusterRole(object.GetName())
+	switch {
+	case !ok:
+		return nil, nil
+	case role.Organization == "":
+		return r.allOrganizations(ctx)
+	}
+	return r.withDescendants(ctx, role.Organization)
+}
+
+func (r *Reconciler) clusterRoleBindingChanged(_ context.Context, object client.Object) ([]string, error) {
+	if organization, ok := rbac.OrganizationOfObject(object.GetName()); ok {
+		return []string{organization}, nil
+	}
+	return nil, nil
+}
+
+// namespaceMatters lets through what changes whose a namespace is.
+func namespaceMatters() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(change event.UpdateEvent) bool {
+		return !maps.Equal(change.ObjectOld.GetLabels(), change.ObjectNew.GetLabels()) ||
+			(change.ObjectOld.GetDeletionTimestamp() == nil) != (change.ObjectNew.GetDeletionTimestamp() == nil)
+	}}
+}
+
+func managedBinding() predicate.Predicate {
+	isManaged := func(object client.Object) bool {
+		binding, ok := object.(*rbacv1.RoleBinding)
+		return ok && rbac.IsManaged(binding)
+	}
+	return predicate.Funcs{
+		CreateFunc: func(change event.CreateEvent) bool { return isManaged(change.Object) },
+		DeleteFunc: func(change event.DeleteEvent) bool { return isManaged(change.Object) },
+		UpdateFunc: func(change event.UpdateEvent) bool {
+			return isManaged(change.ObjectOld) || isManaged(change.ObjectNew)
+		},
+	}
+}
+
+// bindingMatters lets through ClusterRoles of Roster's that come, go, or begin or cease to have rules: only then is
+// anybody bound or no longer bound to them. Those by which an organization's object is reached are held to their rules.
+func bindingMatters() predicate.Predicate {
+	isOurs := func(object client.Object) bool { return strings.HasPrefix(object.GetName(), "roster:") }
+	return predicate.And(predicate.NewPredicateFuncs(isOurs), predicate.Funcs{
+		UpdateFunc: func(change event.UpdateEvent) bool {
+			before, after := change.ObjectOld.(*rbacv1.ClusterRole), change.ObjectNew.(*rbacv1.ClusterRole)
+			_, isObject := rbac.OrganizationOfObject(after.Name)
+			return isObject || (len(before.Rules) == 0) != (len(after.Rules) == 0)
+		},
+	})
+}

@@ -1,0 +1,325 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	engine "github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/status"
+)
+
+// Reasons of conditions besides the engine's.
+const (
+	reasonNotInForce           = "NotInForce"
+	reasonNotInAnOrganization  = "NotInAnOrganization"
+	reasonOrganizationNotReady = "OrganizationNotReady"
+)
+
+// report says of the organization and of the objects in it how far they are from what they ask for.
+func (s *organizationSync) report(ctx context.Context) error {
+	if s.result.Lineage == nil {
+		return s.reportStrays(ctx, v1alpha1.OrganizationNamespace(s.result.Organization))
+	}
+	organization := s.world.Organizations[0]
+	errs := []error{s.writeStatus(ctx, organization, s.organizationStatus(organization.DeepCopy()))}
+	if s.result.Ended {
+		return errors.Join(errs...)
+	}
+	if s.result.Namespace == "" && !organization.IsPersonal() {
+		errs = append(errs, s.reportStrays(ctx, v1alpha1.OrganizationNamespace(s.result.Organization)))
+		return errors.Join(errs...)
+	}
+	objects := s.objects()
+	for _, project := range s.world.Projects {
+		objects = append(objects, project)
+	}
+	errs = append(errs, s.forEach(objects, func(object status.Object) error {
+		if object.GetDeletionTimestamp() != nil {
+			return nil
+		}
+		return s.writeStatus(ctx, object, s.statusOf(object))
+	}))
+	return errors.Join(errs...)
+}
+
+// statusOf is a copy of the object with the status that it should have, or nil where that can't be told yet.
+func (s *organizationSync) statusOf(object status.Object) status.Object {
+	switch object := object.(type) {
+	case *v1alpha1.Membership:
+		return s.membershipStatus(object.DeepCopy())
+	case *v1alpha1.Team:
+		return s.teamStatus(object.DeepCopy())
+	case *v1alpha1.RoleBinding:
+		return s.roleBindingStatus(object.DeepCopy())
+	case *v1alpha1.Project:
+		return s.projectStatus(object.DeepCopy())
+	}
+	return nil
+}
+
+// writeStatus writes a status that has changed. A conflict means that the object has changed too: its change is in the queue.
+func (r *Reconciler) writeStatus(ctx context.Context, before, after status.Object) error {
+	if after == nil {
+		return nil
+	}
+	if err := status.Update(ctx, r.Client, before, after); !apierrors.IsConflict(err) {
+		return err
+	}
+	return nil
+}
+
+// waitsFor names an organization below whose sync hasn't seen yet what this one saw, or is empty.
+func (s *organizationSync) waitsFor() string {
+	for _, below := range s.below {
+		pass := s.passes.of(below)
+		if pass == nil {
+			return below
+		}
+		for _, ancestor := range pass.lineage {
+			if ancestor == s.result.Organization && pass.seen[ancestor] != s.pass.seen[ancestor] {
+				return below
+			}
+		}
+	}
+	return ""
+}
+
+// readiness is what the conditions of an object say, and false where that can't be told before an organization below has
+// been synced: then the status stays, with the generation that it speaks of.
+func (s *organizationSync) readiness(
+	reference engine.ObjectReference, object status.Object, problems []engine.Problem, otherwise status.Readiness,
+) (status.Readiness, bool) {
+	if len(problems) > 0 {
+		return problemReadiness(problems), true
+	}
+	if message := s.failure(reference); message != "" {
+		return status.Readiness{State: status.Progressing, Reason: reasonNotInForce, Message: message}, true
+	}
+	if s.pass.revokesFailed && !reportsOn(object) {
+		return status.Readiness{State: status.Progressing, Reason: reasonNotInForce,
+			Message: "access that is to be taken away can't be taken yet and is tried again: " + s.written.err().Error()}, true
+	}
+	return otherwise, s.waitsFor() == ""
+}
+
+// reportsOn says whether the status speaks of the present generation.
+func reportsOn(object status.Object) bool {
+	for _, condition := range *object.GetConditions() {
+		if condition.Type == v1alpha1.ConditionReady {
+			return condition.ObservedGeneration == object.GetGeneration()
+		}
+	}
+	return false
+}
+
+// failure says why an object isn't in force, here or in an organization below.
+func (s *organizationSync) failure(reference engine.ObjectReference) string {
+	if message := s.pass.failed[reference]; message != "" {
+		return message
+	}
+	for _, below := range s.below {
+		if pass := s.passes.of(below); pass != nil && pass.failed[reference] != "" {
+			return fmt.Sprintf("in organization %s: %s", below, pass.failed[reference])
+		}
+	}
+	return ""
+}
+
+func problemReadiness(problems []engine.Problem) status.Readiness {
+	readiness := status.Readiness{State: status.Progressing, Reason: problems[0].Reason}
+	var messages []string
+	for _, problem := range problems {
+		messages = append(messages, problem.Message)
+		if problem.Terminal {
+			readiness.State = status.Stalled
+		}
+	}
+	readiness.Message = strings.Join(messages, "; ")
+	return readiness
+}
+
+func (s *organizationSync) membershipStatus(membership *v1alpha1.Membership) status.Object {
+	outcome := s.result.Memberships[membership.Name]
+	reference := engine.ObjectReference{
+		Kind: engine.KindMembership, Namespace: membership.Namespace, Name: membership.Name,
+	}
+	readiness, known := s.readiness(reference, membership, outcome.Problems, membershipReadiness(membership, outcome))
+	if !known {
+		return nil
+	}
+	membership.Status.Phase = outcome.Phase
+	membership.Status.SuspendedBecause = outcome.SuspendedBecause
+	membership.Status.Roles = outcome.Roles
+	membership.Status.Source = outcome.Source
+	membership.Status.Invitation = nil
+	if membership.Spec.Invitation != nil {
+		end := metav1.NewTime(engine.InvitationEnd(membership, s.world.Organizations[0]))
+		membership.Status.Invitation = &v1alpha1.InvitationStatus{ExpiresAt: &end}
+	}
+	status.Report(membership, readiness)
+	return membership
+}
+
+func membershipReadiness(membership *v1alpha1.Membership, outcome engine.MembershipOutcome) status.Readiness {
+	held := func(reason, message string) status.Readiness {
+		return status.Readiness{State: status.Held, Reason: reason, Message: message}
+	}
+	switch outcome.Phase {
+	case v1alpha1.MembershipInvited:
+		return held("Invited", "the invitation waits for the user's answer")
+	case v1alpha1.MembershipDeclined:
+		return held("Declined", "the user declined the invitation; delete the Membership, or make a new one to invite again")
+	case v1alpha1.MembershipExpired:
+		return held("Expired", "the Membership or its invitation has ended; change spec.expiresAt or delete the Membership")
+	case v1alpha1.MembershipSuspended:
+		return held(string(outcome.SuspendedBecause), suspensionMessage(membership, outcome.SuspendedBecause))
+	}
+	return status.Readiness{State: status.InForce, Reason: status.ReasonInForce,
+		Message: "the user's access is in force here and in all organizations below"}
+}
+
+func suspensionMessage(membership *v1alpha1.Membership, reason v1alpha1.SuspensionReason) string {
+	switch reason {
+	case v1alpha1.SuspendedMFARequired:
+		return fmt.Sprintf("the organization or one above requires a second factor, and no User says that %q has one; "+
+			"access comes back when one is enrolled", membership.Spec.User)
+	case v1alpha1.SuspendedDeactivated:
+		return fmt.Sprintf("user %q is deactivated; access comes back when the User is activated", membership.Spec.User)
+	}
+	return "spec.suspended is set; access comes back when it is taken out"
+}
+
+func (s *organizationSync) teamStatus(team *v1alpha1.Team) status.Object {
+	outcome := s.result.Teams[team.Name]
+	reference := engine.ObjectReference{Kind: engine.KindTeam, Namespace: team.Namespace, Name: team.Name}
+	readiness, known := s.readiness(reference, team, outcome.Problems, status.Readiness{
+		State: status.InForce, Reason: status.ReasonInForce, Message: teamMessage(team, outcome),
+	})
+	if !known {
+		return nil
+	}
+	team.Status.Members, team.Status.Projects = int32(outcome.Members), int32(outcome.Projects)
+	status.Report(team, readiness)
+	flagSubjects(team, outcome.Missing, outcome.Ungated)
+	return team
+}
+
+func teamMessage(team *v1alpha1.Team, outcome engine.TeamOutcome) string {
+	if team.Spec.Role == "" {
+		return "the team names no role and grants nothing by itself"
+	}
+	return fmt.Sprintf("role %s is in force for %d members in %d projects",
+		team.Spec.Role, outcome.Members, outcome.Projects)
+}
+
+func flagSubjects(object status.Object, missing []string, ungated bool) {
+	status.Flag(object, v1alpha1.ConditionMembersMissing, len(missing) > 0, "NotMembers",
+		fmt.Sprintf("not members of the organization, so nothing is granted to them: %s", engine.Enumerate(missing)))
+	status.Flag(object, v1alpha1.ConditionUngated, ungated, "Group",
+		"the identity provider decides who is in the group; suspension, deactivation and expiry don't reach its members")
+}
+
+func (s *organizationSync) roleBindingStatus(binding *v1alpha1.RoleBinding) status.Object {
+	outcome := s.result.RoleBindings[binding.Name]
+	reference := engine.ObjectReference{
+		Kind: engine.KindRoleBinding, Namespace: binding.Namespace, Name: binding.Name,
+	}
+	readiness, known := s.readiness(reference, binding, outcome.Problems, bindingReadiness(binding, outcome))
+	if !known {
+		return nil
+	}
+	binding.Status.Subjects = int32(len(binding.Spec.Subjects))
+	binding.Status.Scope = "Organization"
+	if !binding.Spec.OrganizationWide {
+		binding.Status.Scope = counted(outcome.Projects, "project")
+	}
+	status.Report(binding, readiness)
+	flagSubjects(binding, outcome.Missing, outcome.Ungated)
+	return binding
+}
+
+func bindingReadiness(binding *v1alpha1.RoleBinding, outcome engine.RoleBindingOutcome) status.Readiness {
+	switch {
+	case outcome.Expired:
+		return status.Readiness{State: status.Held, Reason: "Expired",
+			Message: fmt.Sprintf("the grant ended at %s; set a later spec.expiresAt or delete the RoleBinding",
+				binding.Spec.ExpiresAt.UTC().Format("2006-01-02T15:04:05Z"))}
+	case outcome.Waiting:
+		return status.Readiness{State: status.Held, Reason: "NotYetValid",
+			Message: fmt.Sprintf("the grant begins at %s", binding.Spec.NotBefore.UTC().Format("2006-01-02T15:04:05Z"))}
+	}
+	return status.Readiness{State: status.InForce, Reason: status.ReasonInForce,
+		Message: fmt.Sprintf("role %s is in force", binding.Spec.Role)}
+}
+
+// counted writes a number with its noun.
+func counted(number int, noun string) string {
+	if number == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", number, noun)
+}
+
+// reportStrays says of objects in a namespace that isn't an organization's that they mean nothing, and lets them go.
+func (r *Reconciler) reportStrays(ctx context.Context, namespace string) error {
+	strays, err := r.strays(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, stray := range strays {
+		if stray.GetDeletionTimestamp() != nil {
+			errs = append(errs, r.releaseStray(ctx, stray))
+			continue
+		}
+		after := stray.DeepCopyObject().(status.Object)
+		status.Report(after, strayReadiness(namespace))
+		errs = append(errs, r.writeStatus(ctx, stray, after))
+	}
+	return errors.Join(errs...)
+}
+
+func strayReadiness(namespace string) status.Readiness {
+	if organization, ok := v1alpha1.OrganizationOf(namespace); ok {
+		return status.Readiness{State: status.Progressing, Reason: reasonOrganizationNotReady,
+			Message: fmt.Sprintf("namespace %s isn't in use by an organization; make the Organization %q, whose status says "+
+				"what keeps it from using the namespace", namespace, organization)}
+	}
+	return status.Readiness{State: status.Stalled, Reason: reasonNotInAnOrganization,
+		Message: fmt.Sprintf("namespace %s isn't an organization's, so this gives nothing; make it in the namespace "+
+			"org-NAME of organization NAME", namespace)}
+}
+
+// strays are all of Roster's objects in a namespace.
+func (r *Reconciler) strays(ctx context.Context, namespace string) ([]status.Object, error) {
+	var memberships v1alpha1.MembershipList
+	var teams v1alpha1.TeamList
+	var bindings v1alpha1.RoleBindingList
+	var projects v1alpha1.ProjectList
+	for _, list := range []client.ObjectList{&memberships, &teams, &bindings, &projects} {
+		if err := r.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list %T in namespace %s: %w", list, namespace, err)
+		}
+	}
+	var objects []status.Object
+	for i := range memberships.Items {
+		objects = append(objects, &memberships.Items[i])
+	}
+	for i := range teams.Items {
+		objects = append(objects, &teams.Items[i])
+	}
+	for i := range bindings.Items {
+		objects = append(objects, &bindings.Items[i])
+	}
+	for i := range projects.Items {
+		objects = append(objects, &projects.Items[i])
+	}
+	return objects, nil
+}

@@ -1,0 +1,241 @@
+// Package project gives each project its namespaces: makes those that aren't there, uses those that carry the labels, and
+// releases those that the project doesn't ask for any more. What is said in the status comes from the access sync.
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+// releaseRetry is how soon a namespace that is released is looked at again while its bindings are being removed.
+const releaseRetry = 200 * time.Millisecond
+
+// Reconciler makes and releases projects' namespaces.
+type Reconciler struct {
+	client.Client
+	// Live reads from the API server itself: no namespace is released or deleted on what a cache says.
+	Live client.Reader
+	// NamespaceLabels are put on namespaces that Roster makes.
+	NamespaceLabels map[string]string
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(manager).
+		Named("project").
+		For(&v1alpha1.Project{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.namespaceChanged)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		Complete(r)
+}
+
+// namespaceChanged: the projects that ask for a namespace, the one that its labels name, and all of the organization
+// whose own namespace it is, which begin to count with it.
+func (r *Reconciler) namespaceChanged(ctx context.Context, object client.Object) []reconcile.Request {
+	var requests []reconcile.Request
+	for _, options := range []client.ListOption{
+		client.MatchingFields{snapshot.ProjectsByNamespace: object.GetName()},
+		client.InNamespace(object.GetName()),
+	} {
+		var projects v1alpha1.ProjectList
+		if err := r.List(ctx, &projects, options, client.UnsafeDisableDeepCopy); err != nil {
+			continue
+		}
+		for i := range projects.Items {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&projects.Items[i])})
+		}
+	}
+	organization, project := object.GetLabels()[v1alpha1.LabelOrganization], object.GetLabels()[v1alpha1.LabelProject]
+	if organization != "" && project != "" {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{
+			Namespace: v1alpha1.OrganizationNamespace(organization), Name: project,
+		}})
+	}
+	return requests
+}
+
+// Reconcile makes and releases a project's namespaces. A project that is gone without having been let go, because
+// somebody took its finalizer, releases what still carries its labels.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	organization, ok := v1alpha1.OrganizationOf(request.Namespace)
+	if !ok {
+		return reconcile.Result{}, r.releaseStray(ctx, request.NamespacedName)
+	}
+	project := &v1alpha1.Project{}
+	err := r.Get(ctx, request.NamespacedName, project)
+	if client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
+	}
+	exists := err == nil
+	if exists && project.DeletionTimestamp == nil {
+		inUse, err := r.organizationInOrder(ctx, organization)
+		if err != nil || !inUse {
+			return reconcile.Result{}, err
+		}
+		return r.keep(ctx, organization, project)
+	}
+	remaining, err := r.releaseOthers(ctx, organization, request.Name, nil, policyOf(project))
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if remaining {
+		return reconcile.Result{RequeueAfter: releaseRetry}, nil
+	}
+	if exists && controllerutil.RemoveFinalizer(project, v1alpha1.Finalizer) {
+		return reconcile.Result{}, client.IgnoreNotFound(r.Update(ctx, project))
+	}
+	return reconcile.Result{}, nil
+}
+
+func policyOf(project *v1alpha1.Project) v1alpha1.DeletionPolicy {
+	if project.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
+		return v1alpha1.DeletionDelete
+	}
+	return v1alpha1.DeletionRetain
+}
+
+// organizationInOrder says whether the namespace that projects are made in is an organization's.
+func (r *Reconciler) organizationInOrder(ctx context.Context, organization string) (bool, error) {
+	err := r.Get(ctx, client.ObjectKey{Name: organization}, &v1alpha1.Organization{}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	namespace := &corev1.Namespace{}
+	name := v1alpha1.OrganizationNamespace(organization)
+	if err := r.Get(ctx, client.ObjectKey{Name: name}, namespace, client.UnsafeDisableDeepCopy); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
+	return access.CheckOrganizationNamespace(namespace, organization) == access.NamespaceInOrder, nil
+}
+
+// keep makes the namespaces that aren't there and releases those that aren't asked for.
+func (r *Reconciler) keep(
+	ctx context.Context, organization string, project *v1alpha1.Project,
+) (reconcile.Result, error) {
+	if controllerutil.AddFinalizer(project, v1alpha1.Finalizer) {
+		if err := r.Update(ctx, project); err != nil {
+			return reconcile.Result{}, client.IgnoreNotFound(err)
+		}
+	}
+	var errs []error
+	for _, name := range project.NamespaceNames() {
+		errs = append(errs, r.makeNamespace(ctx, name, organization, project.Name))
+	}
+	remaining, err := r.releaseOthers(
+		ctx, organization, project.Name, project.NamespaceNames(), v1alpha1.DeletionRetain)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return reconcile.Result{}, err
+	}
+	if remaining {
+		return reconcile.Result{RequeueAfter: releaseRetry}, nil
+	}
+	return reconcile.Result{}, nil
+}
+
+// makeNamespace makes a namespace where there is none. One that is there is left alone, whoever's it is.
+func (r *Reconciler) makeNamespace(ctx context.Context, name, organization, project string) error {
+	if access.CheckProjectNamespace(name, nil, organization, project) == access.NamespaceForbidden {
+		return nil
+	}
+	err := r.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}, client.UnsafeDisableDeepCopy)
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	labels := map[string]string{}
+	maps.Copy(labels, r.NamespaceLabels)
+	maps.Copy(labels, rbac.Labels(organization, ""))
+	labels[v1alpha1.LabelProject] = project
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	if err := r.Create(ctx, namespace); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("make namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// releaseOthers releases all namespaces that carry the project's labels and aren't asked for, and says whether some are
+// left because access in them isn't gone yet.
+func (r *Reconciler) releaseOthers(
+	ctx context.Context, organization, project string, asked []string, policy v1alpha1.DeletionPolicy,
+) (remaining bool, err error) {
+	var labelled corev1.NamespaceList
+	err = r.List(ctx, &labelled, client.MatchingFields{snapshot.NamespacesByOrganization: organization})
+	if err != nil {
+		return false, fmt.Errorf("list the namespaces of organization %s: %w", organization, err)
+	}
+	var errs []error
+	for i := range labelled.Items {
+		namespace := &labelled.Items[i]
+		if namespace.Labels[v1alpha1.LabelProject] != project || slices.Contains(asked, namespace.Name) ||
+			namespace.DeletionTimestamp != nil {
+			continue
+		}
+		released, err := r.releaseNamespace(ctx, namespace, policy)
+		remaining = remaining || !released
+		errs = append(errs, err)
+	}
+	return remaining, errors.Join(errs...)
+}
+
+// releaseNamespace takes Roster's labels from a namespace, or deletes it, once no access of Roster's is left in it: a
+// later project of the same name must not find it labelled.
+func (r *Reconciler) releaseNamespace(
+	ctx context.Context, namespace *corev1.Namespace, policy v1alpha1.DeletionPolicy,
+) (released bool, err error) {
+	var bindings rbacv1.RoleBindingList
+	if err := r.Live.List(ctx, &bindings, client.InNamespace(namespace.Name)); err != nil {
+		return false, fmt.Errorf("list the RBAC RoleBindings of namespace %s: %w", namespace.Name, err)
+	}
+	for i := range bindings.Items {
+		if rbac.IsManaged(&bindings.Items[i]) {
+			return false, nil
+		}
+	}
+	if policy == v1alpha1.DeletionDelete {
+		preconditions := client.Preconditions{UID: &namespace.UID, ResourceVersion: &namespace.ResourceVersion}
+		err = r.Delete(ctx, namespace, preconditions)
+		return err == nil, client.IgnoreNotFound(err)
+	}
+	before := namespace.DeepCopy()
+	for _, label := range []string{v1alpha1.LabelOrganization, v1alpha1.LabelProject} {
+		delete(namespace.Labels, label)
+	}
+	if namespace.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedByRoster {
+		delete(namespace.Labels, v1alpha1.LabelManagedBy)
+	}
+	err = r.Patch(ctx, namespace, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	return err == nil, client.IgnoreNotFound(err)
+}
+
+// releaseStray lets go a project outside of any organization's namespace, which never had a namespace of its own.
+func (r *Reconciler) releaseStray(ctx context.Context, key client.ObjectKey) error {
+	project := &v1alpha1.Project{}
+	if err := r.Get(ctx, key, project); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if project.DeletionTimestamp != nil && controllerutil.RemoveFinalizer(project, v1alpha1.Finalizer) {
+		return client.IgnoreNotFound(r.Update(ctx, project))
+	}
+	return nil
+}

@@ -1,0 +1,358 @@
+// Package role compiles Roles into ClusterRoles, and keeps those equal to the Roles, to what they include and to the
+// ClusterRoles that they copy.
+package role
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/snapshot"
+	"github.com/roster-dev/roster/internal/status"
+)
+
+// releaseRetry is how soon a Role that goes is looked at again while its bindings are being removed.
+const releaseRetry = 200 * time.Millisecond
+
+// Reconciler compiles Roles.
+type Reconciler struct {
+	client.Client
+	// Live reads from the API server itself: no ClusterRole goes while somebody is bound to it.
+	Live client.Reader
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(manager).
+		Named("role").
+		For(&v1alpha1.Role{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(r.including),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.inheriting),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&rbacv1.ClusterRole{}, handler.EnqueueRequestsFromMapFunc(r.clusterRoleChanged)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		Complete(r)
+}
+
+// including are all Roles, wherever they live, that include the name of a Role, also by way of others. A name can mean
+// another Role in each organization; those that it doesn't concern find nothing to write.
+func (r *Reconciler) including(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.dependents(ctx, []string{object.GetName()})
+}
+
+func (r *Reconciler) dependents(ctx context.Context, names []string) []reconcile.Request {
+	var requests []reconcile.Request
+	for next := 0; next < len(names); next++ {
+		var roles v1alpha1.RoleList
+		err := r.List(ctx, &roles, client.MatchingFields{snapshot.RolesByInclude: names[next]}, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			continue
+		}
+		for i := range roles.Items {
+			role := &roles.Items[i]
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(role)})
+			if !slices.Contains(names, role.Name) {
+				names = append(names, role.Name)
+			}
+		}
+	}
+	return requests
+}
+
+// inheriting are the Roles of an organization and those below it, whose names and includes resolve along the parents.
+func (r *Reconciler) inheriting(ctx context.Context, object client.Object) []reconcile.Request {
+	organizations, err := snapshot.Descendants(ctx, r.Client, object.GetName())
+	if err != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	for _, organization := range append(organizations, object.GetName()) {
+		var roles v1alpha1.RoleList
+		namespace := v1alpha1.OrganizationNamespace(organization)
+		if err := r.List(ctx, &roles, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return nil
+		}
+		for i := range roles.Items {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&roles.Items[i])})
+		}
+	}
+	return requests
+}
+
+// clusterRoleChanged: the Role that a ClusterRole was compiled from, or the Roles that copy it, with all that include them.
+func (r *Reconciler) clusterRoleChanged(ctx context.Context, object client.Object) []reconcile.Request {
+	if reference, ok := rbac.RoleOfClusterRole(object.GetName()); ok {
+		return []reconcile.Request{{NamespacedName: keyOf(reference)}}
+	}
+	var copying v1alpha1.RoleList
+	err := r.List(ctx, &copying, client.MatchingFields{snapshot.RolesByClusterRole: object.GetName()},
+		client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	var names []string
+	for i := range copying.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&copying.Items[i])})
+		names = append(names, copying.Items[i].Name)
+	}
+	return append(requests, r.dependents(ctx, names)...)
+}
+
+func keyOf(reference access.RoleReference) client.ObjectKey {
+	if reference.Organization == "" {
+		return client.ObjectKey{Namespace: v1alpha1.SystemNamespace, Name: reference.Name}
+	}
+	return client.ObjectKey{Namespace: v1alpha1.OrganizationNamespace(reference.Organization), Name: reference.Name}
+}
+
+// Reconcile compiles one Role, or takes its ClusterRoles away.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	role := &v1alpha1.Role{}
+	err := r.Get(ctx, request.NamespacedName, role)
+	if client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
+	}
+	if apierrors.IsNotFound(err) {
+		role.Namespace, role.Name = request.Namespace, request.Name
+		return r.end(ctx, role)
+	}
+	_, ofOrganization := v1alpha1.OrganizationOf(role.Namespace)
+	if !ofOrganization && role.Namespace != v1alpha1.SystemNamespace {
+		return reconcile.Result{}, r.reportStray(ctx, role)
+	}
+	if role.DeletionTimestamp != nil {
+		return r.end(ctx, role)
+	}
+	if controllerutil.AddFinalizer(role, v1alpha1.Finalizer) {
+		if err := r.Update(ctx, role); err != nil {
+			return reconcile.Result{}, client.IgnoreNotFound(err)
+		}
+	}
+	return r.keep(ctx, role)
+}
+
+// keep makes the ClusterRoles what the Role comes to, and says so.
+func (r *Reconciler) keep(ctx context.Context, role *v1alpha1.Role) (reconcile.Result, error) {
+	reference := access.ReferenceTo(role)
+	roles, err := snapshot.LoadRoles(ctx, r.Client, reference.Organization)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	holder := roles.Holder(reference.Organization, v1alpha1.RoleName(role.Name))
+	if holder == nil || holder.Namespace != role.Namespace {
+		return r.keepNot(ctx, role, holder)
+	}
+	compiled := rbac.Compile(role, &sources{ctx: ctx, reader: r.Client, roles: map[string]*access.Roles{
+		reference.Organization: roles,
+	}})
+	err = errors.Join(
+		r.keepClusterRole(ctx, rbac.ProjectClusterRole(reference), reference, compiled.Project),
+		r.keepClusterRole(ctx, rbac.OrganizationClusterRole(reference), reference, compiled.Organization),
+	)
+	after := role.DeepCopy()
+	describe(after, reference, compiled)
+	readiness := readinessOf(compiled)
+	if err != nil {
+		readiness = status.Readiness{State: status.Progressing, Reason: "NotInForce",
+			Message: "the ClusterRoles can't be written and are tried again: " + err.Error()}
+	}
+	status.Report(after, readiness)
+	status.Flag(after, v1alpha1.ConditionNarrowed, len(compiled.Narrowed) > 0, "HandsOutIdentities",
+		strings.Join(compiled.Narrowed, "; "))
+	return reconcile.Result{}, errors.Join(err, status.Update(ctx, r.Client, role, after))
+}
+
+// keepNot: the Role doesn't count, because its organization isn't there or its name is somebody else's.
+func (r *Reconciler) keepNot(
+	ctx context.Context, role, holder *v1alpha1.Role,
+) (reconcile.Result, error) {
+	result, err := r.removeClusterRoles(ctx, access.ReferenceTo(role))
+	after := role.DeepCopy()
+	readiness := status.Readiness{State: status.Progressing, Reason: "OrganizationNotReady", Message: fmt.Sprintf(
+		"namespace %s isn't in use by an organization, so the Role means nothing; make the Organization first", role.Namespace)}
+	reserved := role.Name == v1alpha1.RoleOwner || role.Name == v1alpha1.RoleNone
+	if holder != nil || reserved {
+		where := "the catalogue"
+		if holder != nil && holder.Namespace != v1alpha1.SystemNamespace {
+			where = "organization " + access.ReferenceTo(holder).Organization
+		}
+		readiness = status.Readiness{State: status.Stalled, Reason: "NameTaken", Message: fmt.Sprintf(
+			"the name %q is used by %s, and means that Role here too; choose another name", role.Name, where)}
+	}
+	after.Status = v1alpha1.RoleStatus{Conditions: after.Status.Conditions}
+	status.Report(after, readiness)
+	return result, errors.Join(err, status.Update(ctx, r.Client, role, after))
+}
+
+func describe(role *v1alpha1.Role, reference access.RoleReference, compiled rbac.Compiled) {
+	role.Status.ClusterRole = rbac.ProjectClusterRole(reference)
+	role.Status.OrganizationClusterRole = rbac.OrganizationClusterRole(reference)
+	role.Status.Permissions = nil
+	for _, permission := range compiled.Permissions {
+		role.Status.Permissions = append(role.Status.Permissions, string(permission))
+	}
+	role.Status.EffectiveRules = int32(len(compiled.Project) + len(compiled.Organization))
+}
+
+func readinessOf(compiled rbac.Compiled) status.Readiness {
+	var missing []string
+	if len(compiled.MissingRoles) > 0 {
+		missing = append(missing, "Roles "+access.Enumerate(compiled.MissingRoles))
+	}
+	if len(compiled.MissingClusterRoles) > 0 {
+		missing = append(missing, "ClusterRoles "+access.Enumerate(compiled.MissingClusterRoles))
+	}
+	switch {
+	case compiled.Cycle:
+		return status.Readiness{State: status.Stalled, Reason: "IncludeCycle",
+			Message: "spec.includes leads back to this Role, so all that it includes is left out; take one of the includes out"}
+	case len(missing) > 0:
+		return status.Readiness{State: status.Progressing, Reason: "NotFound", Message: fmt.Sprintf(
+			"not there, so what they would add is left out: %s; make them or take them out of the spec",
+			strings.Join(missing, " and "))}
+	}
+	return status.Readiness{State: status.InForce, Reason: status.ReasonInForce, Message: "the rules are in force"}
+}
+
+func (r *Reconciler) keepClusterRole(
+	ctx context.Context, name string, reference access.RoleReference, rules []rbacv1.PolicyRule,
+) error {
+	labels := rbac.Labels(reference.Organization, reference.Name)
+	found := &rbacv1.ClusterRole{}
+	err := r.Get(ctx, client.ObjectKey{Name: name}, found)
+	switch {
+	case apierrors.IsNotFound(err):
+		return r.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Rules: rules})
+	case err != nil:
+		return fmt.Errorf("get ClusterRole %s: %w", name, err)
+	}
+	wanted := found.DeepCopy()
+	wanted.Rules, wanted.AggregationRule = rules, nil
+	if wanted.Labels == nil {
+		wanted.Labels = map[string]string{}
+	}
+	maps.Copy(wanted.Labels, labels)
+	if equality.Semantic.DeepEqual(found, wanted) {
+		return nil
+	}
+	if err := r.Update(ctx, wanted); err != nil {
+		return fmt.Errorf("update ClusterRole %s: %w", name, err)
+	}
+	return nil
+}
+
+// end lets a Role go once nobody is bound to its ClusterRoles.
+func (r *Reconciler) end(ctx context.Context, role *v1alpha1.Role) (reconcile.Result, error) {
+	result, err := r.removeClusterRoles(ctx, access.ReferenceTo(role))
+	if err != nil || result.RequeueAfter > 0 {
+		return result, err
+	}
+	if controllerutil.RemoveFinalizer(role, v1alpha1.Finalizer) {
+		return result, client.IgnoreNotFound(r.Update(ctx, role))
+	}
+	return result, nil
+}
+
+// removeClusterRoles deletes the ClusterRoles of a Role, after the last binding to them.
+func (r *Reconciler) removeClusterRoles(
+	ctx context.Context, reference access.RoleReference,
+) (reconcile.Result, error) {
+	for _, name := range []string{rbac.ProjectClusterRole(reference), rbac.OrganizationClusterRole(reference)} {
+		clusterRole := &rbacv1.ClusterRole{}
+		err := r.Get(ctx, client.ObjectKey{Name: name}, clusterRole)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return reconcile.Result{}, fmt.Errorf("get ClusterRole %s: %w", name, err)
+		}
+		bound, err := r.isBound(ctx, name, reference)
+		if err != nil {
+			return reconcile.Result{}, err
+		}
+		if bound {
+			return reconcile.Result{RequeueAfter: releaseRetry}, nil
+		}
+		if err := client.IgnoreNotFound(r.Delete(ctx, clusterRole)); err != nil {
+			return reconcile.Result{}, fmt.Errorf("delete ClusterRole %s: %w", name, err)
+		}
+	}
+	return reconcile.Result{}, nil
+}
+
+func (r *Reconciler) isBound(ctx context.Context, clusterRole string, reference access.RoleReference) (bool, error) {
+	labels := client.MatchingLabels{
+		v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster, v1alpha1.LabelRole: reference.Name,
+	}
+	var bindings rbacv1.RoleBindingList
+	if err := r.Live.List(ctx, &bindings, labels); err != nil {
+		return false, fmt.Errorf("list the RBAC RoleBindings to ClusterRole %s: %w", clusterRole, err)
+	}
+	return slices.ContainsFunc(bindings.Items, func(binding rbacv1.RoleBinding) bool {
+		return binding.RoleRef.Name == clusterRole
+	}), nil
+}
+
+func (r *Reconciler) reportStray(ctx context.Context, role *v1alpha1.Role) error {
+	if role.DeletionTimestamp != nil {
+		return nil
+	}
+	after := role.DeepCopy()
+	status.Report(after, status.Readiness{State: status.Stalled, Reason: "NotInAnOrganization", Message: fmt.Sprintf(
+		"namespace %s isn't an organization's, so the Role means nothing; make it in the namespace org-NAME of organization "+
+			"NAME, or in %s for every organization", role.Namespace, v1alpha1.SystemNamespace)})
+	return status.Update(ctx, r.Client, role, after)
+}
+
+// sources finds what Roles refer to in the caches.
+type sources struct {
+	ctx    context.Context
+	reader client.Reader
+	roles  map[string]*access.Roles
+}
+
+// Included finds a Role by its name where another one lives.
+func (s *sources) Included(by *v1alpha1.Role, name v1alpha1.RoleName) *v1alpha1.Role {
+	organization := access.ReferenceTo(by).Organization
+	roles := s.roles[organization]
+	if roles == nil {
+		loaded, err := snapshot.LoadRoles(s.ctx, s.reader, organization)
+		if err != nil {
+			return nil
+		}
+		roles = loaded
+		s.roles[organization] = roles
+	}
+	return roles.Find(organization, name)
+}
+
+// ClusterRole finds a ClusterRole by its name.
+func (s *sources) ClusterRole(name string) *rbacv1.ClusterRole {
+	clusterRole := &rbacv1.ClusterRole{}
+	if err := s.reader.Get(s.ctx, client.ObjectKey{Name: name}, clusterRole, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	return clusterRole
+}

@@ -1,0 +1,276 @@
+// Package user keeps one User object for everybody who has a place in an organization, says on it where that is, and sees
+// to it that every active member owns an organization.
+package user
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/names"
+	"github.com/roster-dev/roster/internal/snapshot"
+	"github.com/roster-dev/roster/internal/status"
+)
+
+const (
+	// maxOrganizationName is the most characters of an organization's name.
+	maxOrganizationName = 40
+	// personalPrefix begins the names of Personal organizations.
+	personalPrefix = "personal-"
+	// listed is how many organizations a User's status lists.
+	listed = 200
+)
+
+// Reconciler keeps Users. Its requests carry a username.
+type Reconciler struct {
+	client.Client
+	Clock clock.PassiveClock
+	// PersonalOrganizations: make one for every active member who owns none.
+	PersonalOrganizations bool
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
+	specChanged := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(manager).
+		Named("user").
+		Watches(&v1alpha1.User{}, handler.EnqueueRequestsFromMapFunc(usernameOfUser), specChanged).
+		Watches(&v1alpha1.Membership{}, handler.EnqueueRequestsFromMapFunc(usernameOfMembership)).
+		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.organizationChanged), specChanged).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		Complete(r)
+}
+
+func request(username v1alpha1.Username) []reconcile.Request {
+	if username == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: string(username)}}}
+}
+
+func usernameOfUser(_ context.Context, object client.Object) []reconcile.Request {
+	return request(object.(*v1alpha1.User).Spec.Username)
+}
+
+func usernameOfMembership(_ context.Context, object client.Object) []reconcile.Request {
+	return request(object.(*v1alpha1.Membership).Spec.User)
+}
+
+// organizationChanged: the owners of an organization, and everybody who has a place in it or above it, since an
+// organization that comes, goes or moves changes what they inherit.
+func (r *Reconciler) organizationChanged(ctx context.Context, object client.Object) []reconcile.Request {
+	organization := object.(*v1alpha1.Organization)
+	usernames := sets.New(organization.Spec.Owners...)
+	above, err := snapshot.Ancestors(ctx, r.Client, organization.Name)
+	if err != nil {
+		return nil
+	}
+	if len(above) == 0 && organization.Spec.Parent != "" {
+		above = []string{organization.Spec.Parent}
+	}
+	for _, name := range append(above, organization.Name) {
+		var memberships v1alpha1.MembershipList
+		namespace := v1alpha1.OrganizationNamespace(name)
+		if err := r.List(ctx, &memberships, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return nil
+		}
+		for i := range memberships.Items {
+			usernames.Insert(memberships.Items[i].Spec.User)
+		}
+		ancestor := &v1alpha1.Organization{}
+		if r.Get(ctx, client.ObjectKey{Name: name}, ancestor, client.UnsafeDisableDeepCopy) == nil {
+			usernames.Insert(ancestor.Spec.Owners...)
+		}
+	}
+	var requests []reconcile.Request
+	for username := range usernames {
+		requests = append(requests, request(username)...)
+	}
+	return requests
+}
+
+// Reconcile keeps the User object of one username.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	username := request.Name
+	owned, err := snapshot.Owned(ctx, r.Client, username)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	memberships, err := snapshot.MembershipsOf(ctx, r.Client, username)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	var users v1alpha1.UserList
+	if err := r.List(ctx, &users, client.MatchingFields{snapshot.UsersByUsername: username}); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list the Users of %s: %w", username, err)
+	}
+	if len(users.Items) == 0 {
+		if len(owned)+len(memberships) == 0 {
+			return reconcile.Result{}, nil
+		}
+		// The new object comes back here by its own event, and gets its status then.
+		return reconcile.Result{}, r.makeUser(ctx, username, memberships)
+	}
+	if err := r.makePersonal(ctx, username); err != nil {
+		return reconcile.Result{}, err
+	}
+	wanted, err := r.describe(ctx, username, owned, memberships)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{}, r.report(ctx, users.Items, wanted)
+}
+
+func (r *Reconciler) makeUser(ctx context.Context, username string, memberships []*v1alpha1.Membership) error {
+	user := &v1alpha1.User{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:   names.FromUsername(username),
+			Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster},
+		},
+		Spec: v1alpha1.UserSpec{Username: v1alpha1.Username(username)},
+	}
+	memberships = slices.SortedFunc(slices.Values(memberships), func(a, b *v1alpha1.Membership) int {
+		return cmp.Compare(a.Namespace, b.Namespace)
+	})
+	for _, membership := range memberships {
+		user.Spec.Email = cmp.Or(user.Spec.Email, membership.Spec.Email)
+		user.Spec.DisplayName = cmp.Or(user.Spec.DisplayName, membership.Spec.DisplayName)
+	}
+	if err := r.Create(ctx, user); err != nil {
+		return fmt.Errorf("make User %s for %s: %w", user.Name, username, err)
+	}
+	return nil
+}
+
+// makePersonal makes a Personal organization for an active member who owns none. Its name follows from the username, so
+// that it can't be made twice.
+func (r *Reconciler) makePersonal(ctx context.Context, username string) error {
+	if !r.PersonalOrganizations {
+		return nil
+	}
+	needed, err := snapshot.NeedsPersonal(ctx, r.Client, username)
+	if err != nil || !needed {
+		return err
+	}
+	organization := &v1alpha1.Organization{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:       personalPrefix + names.Label(username, maxOrganizationName-len(personalPrefix)),
+			Labels:     map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster},
+			Finalizers: []string{v1alpha1.Finalizer},
+		},
+		Spec: v1alpha1.OrganizationSpec{
+			Type: v1alpha1.OrganizationPersonal, Owners: []v1alpha1.Username{v1alpha1.Username(username)},
+		},
+	}
+	err = r.Create(ctx, organization)
+	if client.IgnoreAlreadyExists(err) != nil {
+		return fmt.Errorf("make Personal organization %s for %s: %w", organization.Name, username, err)
+	}
+	return nil
+}
+
+// describe works out where the user has a place now.
+func (r *Reconciler) describe(
+	ctx context.Context, username string, owned []*v1alpha1.Organization, memberships []*v1alpha1.Membership,
+) (v1alpha1.UserStatus, error) {
+	var wanted v1alpha1.UserStatus
+	roots := sets.New[string]()
+	for _, organization := range owned {
+		roots.Insert(organization.Name)
+		wanted.OwnedOrganizations = append(wanted.OwnedOrganizations, organization.Name)
+	}
+	for _, membership := range memberships {
+		organization, ok := v1alpha1.OrganizationOf(membership.Namespace)
+		if !ok {
+			continue
+		}
+		roots.Insert(organization)
+		if membership.Status.Phase == v1alpha1.MembershipInvited {
+			wanted.Invitations = append(wanted.Invitations, organization)
+		}
+	}
+	places, err := r.places(ctx, username, roots)
+	if err != nil {
+		return wanted, err
+	}
+	wanted.OrganizationCount = int32(len(places))
+	wanted.Organizations = first(places)
+	slices.Sort(wanted.OwnedOrganizations)
+	slices.Sort(wanted.Invitations)
+	wanted.OwnedOrganizations, wanted.Invitations = first(wanted.OwnedOrganizations), first(wanted.Invitations)
+	return wanted, nil
+}
+
+func first[T any](values []T) []T {
+	return values[:min(len(values), listed)]
+}
+
+// places are the user's places in some organizations and all below them, sorted by name.
+func (r *Reconciler) places(
+	ctx context.Context, username string, roots sets.Set[string],
+) ([]v1alpha1.UserOrganization, error) {
+	organizations := roots.Clone()
+	for root := range roots {
+		below, err := snapshot.Descendants(ctx, r.Client, root)
+		if err != nil {
+			return nil, err
+		}
+		organizations.Insert(below...)
+	}
+	var places []v1alpha1.UserOrganization
+	for _, name := range sets.List(organizations) {
+		world, err := snapshot.LoadUser(ctx, r.Client, name, username)
+		if err != nil {
+			return nil, err
+		}
+		member, found := access.MemberOf(world, name, username, r.Clock.Now())
+		if found && member.Gate == "" {
+			places = append(places, v1alpha1.UserOrganization{Name: name, Roles: member.Roles, Source: member.Source})
+		}
+	}
+	return places, nil
+}
+
+// report writes the status of all Users of one username. Which of them counts, where they differ, is the stricter.
+func (r *Reconciler) report(ctx context.Context, users []v1alpha1.User, wanted v1alpha1.UserStatus) error {
+	var errs []error
+	for i := range users {
+		before := &users[i]
+		after := before.DeepCopy()
+		after.Status.Organizations = wanted.Organizations
+		after.Status.OrganizationCount = wanted.OrganizationCount
+		after.Status.OwnedOrganizations = wanted.OwnedOrganizations
+		after.Status.Invitations = wanted.Invitations
+		status.Report(after, readiness(users))
+		errs = append(errs, status.Update(ctx, r.Client, before, after))
+	}
+	return errors.Join(errs...)
+}
+
+func readiness(users []v1alpha1.User) status.Readiness {
+	if len(users) == 1 {
+		return status.Readiness{State: status.InForce, Reason: status.ReasonInForce, Message: "the user is known"}
+	}
+	var objects []string
+	for i := range users {
+		objects = append(objects, users[i].Name)
+	}
+	return status.Readiness{State: status.Stalled, Reason: access.ReasonDuplicate, Message: fmt.Sprintf(
+		"several Users have the username %q (%s), and the stricter counts; delete all but one",
+		users[0].Spec.Username, access.Enumerate(objects))}
+}

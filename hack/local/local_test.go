@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestLocal(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Local control plane")
+}
+
+func objectWith(conditions ...any) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"generation": int64(2)},
+		"status":   map[string]any{"conditions": conditions},
+	}}
+}
+
+var _ = DescribeTable("An object is waited for", func(object *unstructured.Unstructured, reason string) {
+	Expect(whyNotReady(object)).To(Equal(reason))
+},
+	Entry("while it has no condition", objectWith(), "Roster hasn't looked at it yet"),
+	Entry("while its condition is about an earlier generation",
+		objectWith(map[string]any{"type": "Ready", "status": "True", "observedGeneration": int64(1)}),
+		"Roster hasn't looked at its last change yet"),
+	Entry("while it is not Ready",
+		objectWith(map[string]any{"type": "Ready", "status": "False", "observedGeneration": int64(2), "reason": "NamespaceTaken", "message": "it belongs to another one"}),
+		"NamespaceTaken: it belongs to another one"),
+	Entry("and no longer once it is Ready",
+		objectWith(map[string]any{"type": "Ready", "status": "True", "observedGeneration": int64(2)}), ""),
+)
+
+var _ = Describe("Down", func() {
+	It("says that nothing is up", func() {
+		var output bytes.Buffer
+		local := newLocal(&output)
+		local.directory = filepath.Join(GinkgoT().TempDir(), ".roster")
+		Expect(local.down()).To(Succeed())
+		Expect(output.String()).To(ContainSubstring("nothing is up"))
+	})
+
+	It("removes what an interrupted start left, and leaves a process alone whose pid was given to another one", func() {
+		var output bytes.Buffer
+		local := newLocal(&output)
+		local.directory = filepath.Join(GinkgoT().TempDir(), ".roster")
+		Expect(os.Mkdir(local.directory, 0o700)).To(Succeed())
+		// Pid 1 always runs, and never as this etcd.
+		state := `{"port": 1, "processes": [{"name": "etcd", "pid": 1, "startTime": "another boot/1"}]}`
+		Expect(os.WriteFile(filepath.Join(local.directory, "cluster.json"), []byte(state), 0o600)).To(Succeed())
+		Expect(local.down()).To(Succeed())
+		Expect(output.String()).To(ContainSubstring("gone already: etcd (pid 1)"))
+		Expect(local.directory).NotTo(BeADirectory())
+	})
+})

@@ -1,0 +1,159 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"unique"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/controllers/access"
+	"github.com/roster-dev/roster/controllers/organization"
+	"github.com/roster-dev/roster/controllers/project"
+	"github.com/roster-dev/roster/controllers/role"
+	"github.com/roster-dev/roster/controllers/user"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+// leaseName is the Lease that elects the leader.
+const leaseName = "roster-manager"
+
+// ownLabels are what Roster itself puts on namespaces.
+var ownLabels = map[string]struct{}{
+	v1alpha1.LabelOrganization: {}, v1alpha1.LabelProject: {}, v1alpha1.LabelManagedBy: {}, v1alpha1.LabelRole: {},
+}
+
+// NewScheme knows Roster's types and Kubernetes' own.
+func NewScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return scheme
+}
+
+// Run runs the manager until the context ends.
+func Run(ctx context.Context, options *Options) error {
+	if err := options.Validate(); err != nil {
+		return err
+	}
+	config, err := loadConfig(options.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	manager, err := New(ctx, config, options)
+	if err != nil {
+		return err
+	}
+	return manager.Start(ctx)
+}
+
+func loadConfig(kubeconfig string) (*rest.Config, error) {
+	var config *rest.Config
+	var err error
+	if kubeconfig == "" {
+		config, err = rest.InClusterConfig()
+	} else {
+		config, err = clientcmd.BuildConfigFromFlags("", kubeconfig)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the API server (give --kubeconfig outside of a cluster): %w", err)
+	}
+	// The API server shares its capacity fairly by itself; waiting here would only delay a revoke.
+	config.QPS = -1
+	config.UserAgent = "roster-manager"
+	return config, nil
+}
+
+// New wires the controllers into a manager.
+func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manager, error) {
+	manager, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        NewScheme(),
+		Metrics:                       metricsserver.Options{BindAddress: options.MetricsAddress},
+		HealthProbeBindAddress:        options.HealthAddress,
+		LeaderElection:                options.LeaderElection,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       options.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		Cache: cache.Options{
+			DefaultTransform: cache.TransformStripManagedFields(),
+			ByObject: map[client.Object]cache.ByObject{
+				&rbacv1.RoleBinding{}: {Transform: internSubjects},
+			},
+		},
+		Client: client.Options{Cache: &client.CacheOptions{
+			// A sync must not take its own writes for somebody else's because the cache is late.
+			EnableReadYourWritesConsistency: ptr.To(true),
+		}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	if err := snapshot.AddIndexes(ctx, manager.GetFieldIndexer()); err != nil {
+		return nil, err
+	}
+	if err := addControllers(manager, options); err != nil {
+		return nil, err
+	}
+	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, err
+	}
+	return manager, manager.AddReadyzCheck("ping", healthz.Ping)
+}
+
+func addControllers(manager ctrl.Manager, options *Options) error {
+	reads, live := manager.GetClient(), manager.GetAPIReader()
+	accessSync := access.NewReconciler(reads, clock.RealClock{})
+	accessSync.ShardSize = options.ShardSize
+	for _, controller := range []interface{ SetupWithManager(ctrl.Manager) error }{
+		accessSync,
+		&organization.Reconciler{
+			Client: reads, Live: live, NamespaceLabels: options.NamespaceLabels,
+			PersonalOrganizations: options.PersonalOrganizations,
+		},
+		&project.Reconciler{Client: reads, Live: live, NamespaceLabels: options.NamespaceLabels},
+		&role.Reconciler{Client: reads, Live: live},
+		&user.Reconciler{
+			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations,
+		},
+	} {
+		if err := controller.SetupWithManager(manager); err != nil {
+			return fmt.Errorf("set up %T: %w", controller, err)
+		}
+	}
+	return nil
+}
+
+// internSubjects keeps what is needed of an RBAC RoleBinding, and each text once: the same users stand in thousands of
+// bindings.
+func internSubjects(object any) (any, error) {
+	binding, ok := object.(*rbacv1.RoleBinding)
+	if !ok {
+		return object, nil
+	}
+	binding.ManagedFields = nil
+	for i := range binding.Subjects {
+		subject := &binding.Subjects[i]
+		subject.Kind = intern(subject.Kind)
+		subject.APIGroup = intern(subject.APIGroup)
+		subject.Namespace = intern(subject.Namespace)
+		subject.Name = intern(subject.Name)
+	}
+	return binding, nil
+}
+
+func intern(text string) string {
+	return unique.Make(text).Value()
+}

@@ -1,0 +1,83 @@
+// Package manager wires Roster's controllers into one process.
+package manager
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/pflag"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/roster-dev/roster/internal/rbac"
+)
+
+// Options are the manager's flags.
+type Options struct {
+	// Kubeconfig is the file to reach the API server with; empty in a cluster.
+	Kubeconfig string
+	// MetricsAddress and HealthAddress are where metrics and probes are served; "0" switches one off.
+	MetricsAddress, HealthAddress string
+	// LeaderElection makes all replicas but one wait.
+	LeaderElection bool
+	// LeaderElectionNamespace holds the Lease.
+	LeaderElectionNamespace string
+	// PersonalOrganizations are made for active members who own none.
+	PersonalOrganizations bool
+	// NamespaceLabels are put on namespaces that Roster makes.
+	NamespaceLabels map[string]string
+	// ShardSize is the most subjects of one RBAC RoleBinding.
+	ShardSize int
+}
+
+// DefaultOptions are the options of a manager without flags.
+func DefaultOptions() *Options {
+	return &Options{
+		MetricsAddress:          "127.0.0.1:8080",
+		HealthAddress:           "127.0.0.1:8081",
+		LeaderElectionNamespace: "roster-system",
+		PersonalOrganizations:   true,
+		NamespaceLabels:         map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
+		ShardSize:               rbac.MaxShardSize,
+	}
+}
+
+// AddFlags binds the options to flags.
+func (o *Options) AddFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.Kubeconfig, "kubeconfig", o.Kubeconfig,
+		"file to reach the API server with; left out in a cluster")
+	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", o.MetricsAddress,
+		"address that metrics are served on; 0 for none")
+	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress,
+		"address that /healthz and /readyz are served on; 0 for none")
+	flags.BoolVar(&o.LeaderElection, "leader-elect", o.LeaderElection,
+		"of several replicas let one work at a time")
+	flags.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", o.LeaderElectionNamespace,
+		"namespace of the lease that elects the leader")
+	flags.BoolVar(&o.PersonalOrganizations, "personal-organizations", o.PersonalOrganizations,
+		"make a Personal organization for every active member who owns none")
+	flags.StringToStringVar(&o.NamespaceLabels, "namespace-labels", o.NamespaceLabels,
+		"labels of namespaces that Roster makes")
+	flags.IntVar(&o.ShardSize, "shard-size", o.ShardSize,
+		fmt.Sprintf("the most subjects of one RBAC RoleBinding, 1 to %d", rbac.MaxShardSize))
+}
+
+// Validate says what is wrong with the options.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.ShardSize < 1 || o.ShardSize > rbac.MaxShardSize {
+		errs = append(errs, fmt.Errorf("--shard-size=%d: choose a number from 1 to %d", o.ShardSize, rbac.MaxShardSize))
+	}
+	problems := metav1validation.ValidateLabels(o.NamespaceLabels, field.NewPath("--namespace-labels"))
+	if err := problems.ToAggregate(); err != nil {
+		errs = append(errs, err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(o.NamespaceLabels)) {
+		if _, own := ownLabels[key]; own {
+			errs = append(errs, fmt.Errorf("--namespace-labels: %s is Roster's own label; leave it out", key))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,116 @@
+// Package snapshot reads, from the manager's caches, the part of the world that the engine needs for one organization.
+package snapshot
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// The indexes that the caches keep.
+const (
+	// OrganizationsByParent finds an organization's children.
+	OrganizationsByParent = "spec.parent"
+	// OrganizationsByOwner finds the organizations that a user owns.
+	OrganizationsByOwner = "spec.owners"
+	// MembershipsByUser finds a user's Memberships.
+	MembershipsByUser = "spec.user"
+	// UsersByUsername finds the User objects of a username.
+	UsersByUsername = "spec.username"
+	// UsersByDeactivated finds the deactivated users, under "true".
+	UsersByDeactivated = "spec.deactivated"
+	// ProjectsByNamespace finds the projects that ask for a namespace.
+	ProjectsByNamespace = "spec.namespaces"
+	// RolesByInclude finds the Roles that include a name.
+	RolesByInclude = "spec.includes"
+	// RolesByClusterRole finds the Roles that copy a ClusterRole.
+	RolesByClusterRole = "spec.clusterRoles"
+	// NamespacesByOrganization finds the namespaces that carry an organization's label.
+	NamespacesByOrganization = "organization"
+	// BindingsByOrganization finds the RBAC RoleBindings that carry an organization's label.
+	BindingsByOrganization = "organization"
+)
+
+// AddIndexes makes the caches keep the indexes. To be called before they start.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, index := range []struct {
+		object client.Object
+		field  string
+		values client.IndexerFunc
+	}{
+		{&v1alpha1.Organization{}, OrganizationsByParent, organizationParent},
+		{&v1alpha1.Organization{}, OrganizationsByOwner, organizationOwners},
+		{&v1alpha1.Membership{}, MembershipsByUser, membershipUser},
+		{&v1alpha1.User{}, UsersByUsername, userUsername},
+		{&v1alpha1.User{}, UsersByDeactivated, userDeactivated},
+		{&v1alpha1.Project{}, ProjectsByNamespace, projectNamespaces},
+		{&v1alpha1.Role{}, RolesByInclude, roleIncludes},
+		{&v1alpha1.Role{}, RolesByClusterRole, roleClusterRoles},
+		{&corev1.Namespace{}, NamespacesByOrganization, organizationLabel},
+		{&rbacv1.RoleBinding{}, BindingsByOrganization, organizationLabel},
+	} {
+		if err := indexer.IndexField(ctx, index.object, index.field, index.values); err != nil {
+			return fmt.Errorf("index %T by %s: %w", index.object, index.field, err)
+		}
+	}
+	return nil
+}
+
+func organizationParent(object client.Object) []string {
+	return present(object.(*v1alpha1.Organization).Spec.Parent)
+}
+
+func organizationOwners(object client.Object) []string {
+	return texts(object.(*v1alpha1.Organization).Spec.Owners)
+}
+
+func membershipUser(object client.Object) []string {
+	return present(string(object.(*v1alpha1.Membership).Spec.User))
+}
+
+func userUsername(object client.Object) []string {
+	return present(string(object.(*v1alpha1.User).Spec.Username))
+}
+
+func userDeactivated(object client.Object) []string {
+	if object.(*v1alpha1.User).Spec.Deactivated {
+		return []string{"true"}
+	}
+	return nil
+}
+
+func projectNamespaces(object client.Object) []string {
+	return object.(*v1alpha1.Project).NamespaceNames()
+}
+
+func roleIncludes(object client.Object) []string {
+	return texts(object.(*v1alpha1.Role).Spec.Includes)
+}
+
+func roleClusterRoles(object client.Object) []string {
+	return object.(*v1alpha1.Role).Spec.ClusterRoles
+}
+
+func organizationLabel(object client.Object) []string {
+	return present(object.GetLabels()[v1alpha1.LabelOrganization])
+}
+
+func present(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+func texts[T ~string](values []T) []string {
+	result := make([]string, 0, len(values))
+	for _, value := range values {
+		result = append(result, string(value))
+	}
+	return result
+}

@@ -1,0 +1,103 @@
+// Package status writes what Roster found into the status of its objects: conditions that kubectl wait and kstatus read,
+// and no write where nothing changed.
+package status
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// State is how far an object is from what it asks for.
+type State int
+
+const (
+	// InForce: the cluster is what the object asks for.
+	InForce State = iota
+	// Progressing: Roster works on it, or waits for something that may come.
+	Progressing
+	// Stalled: nothing changes until somebody changes the object or what it refers to.
+	Stalled
+	// Held: what the object asks for is kept from being in force, and that is settled.
+	Held
+)
+
+// Readiness is what the conditions say.
+type Readiness struct {
+	State State
+	// Reason is one word for machines.
+	Reason string
+	// Message is for people.
+	Message string
+}
+
+// ReasonInForce is the reason of everything that is as asked.
+const ReasonInForce = "InForce"
+
+// maxMessage is the most that a condition's message holds.
+const maxMessage = 32768
+
+// Object is one of Roster's kinds with its status.
+type Object interface {
+	client.Object
+	v1alpha1.Object
+}
+
+// Report sets Ready, Reconciling and Stalled, and the generation that they speak of.
+func Report(object Object, readiness Readiness) {
+	object.SetObservedGeneration(object.GetGeneration())
+	ready := metav1.ConditionFalse
+	if readiness.State == InForce {
+		ready = metav1.ConditionTrue
+	}
+	set(object, v1alpha1.ConditionReady, ready, readiness.Reason, readiness.Message)
+	Flag(object, v1alpha1.ConditionReconciling, readiness.State == Progressing, readiness.Reason, readiness.Message)
+	Flag(object, v1alpha1.ConditionStalled, readiness.State == Stalled, readiness.Reason, readiness.Message)
+}
+
+// Flag sets a condition that is there only while it is true.
+func Flag(object Object, conditionType string, raised bool, reason, message string) {
+	if !raised {
+		meta.RemoveStatusCondition(object.GetConditions(), conditionType)
+		return
+	}
+	set(object, conditionType, metav1.ConditionTrue, reason, message)
+}
+
+// Say sets a condition that is always there.
+func Say(object Object, conditionType string, holds bool, reason, message string) {
+	value := metav1.ConditionFalse
+	if holds {
+		value = metav1.ConditionTrue
+	}
+	set(object, conditionType, value, reason, message)
+}
+
+func set(object Object, conditionType string, value metav1.ConditionStatus, reason, message string) {
+	if len(message) > maxMessage {
+		message = message[:maxMessage]
+	}
+	meta.SetStatusCondition(object.GetConditions(), metav1.Condition{
+		Type: conditionType, Status: value, Reason: reason, Message: message,
+		ObservedGeneration: object.GetGeneration(),
+	})
+}
+
+// Update writes the status that has changed since before, and nothing where none has. It writes the status as a whole, with
+// the version that the decision was made on: an older view must not win, and counts of zero are written too. It fails on
+// a conflict when somebody else wrote the object meanwhile.
+func Update(ctx context.Context, writer client.StatusClient, before, after Object) error {
+	if equality.Semantic.DeepEqual(before, after) {
+		return nil
+	}
+	if err := writer.Status().Update(ctx, after); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("write the status of %T %s: %w", after, client.ObjectKeyFromObject(after), err)
+	}
+	return nil
+}
