@@ -2,24 +2,34 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/roster-dev/roster/test/environment"
 )
 
-// demoTimeout leaves time for an organization of thousands.
-const demoTimeout = 15 * time.Minute
-
-// ownSample is what the demo imports when there is nothing else.
-const ownSample = "config/samples/peribolos/organization.yaml"
+const (
+	// ownSample is what the demo imports when there is nothing else.
+	ownSample = "config/samples/peribolos/organization.yaml"
+	// demoTimeout leaves time for an organization of thousands.
+	demoTimeout = 15 * time.Minute
+	// quietInterval is how long Roster must not have written to count as done.
+	quietInterval = 5 * time.Second
+	// shownGroups is how many kinds of write requests are told apart.
+	shownGroups = 8
+)
 
 // demo imports a real organization into a control plane without samples, and shows what it costs until all is Ready.
 func (l *local) demo(ctx context.Context, data string) error {
@@ -36,22 +46,18 @@ func (l *local) demo(ctx context.Context, data string) error {
 		if err != nil {
 			return err
 		}
-		before, err := cluster.Writes(environment.ManagerUser)
+		measured, err := l.converge(ctx, cluster, viewer, manifests)
 		if err != nil {
-			return err
-		}
-		measured := measurement{writes: -len(before)}
-		if err := l.converge(ctx, cluster, viewer, manifests, &measured); err != nil {
 			return err
 		}
 		return l.printMeasurement(ctx, cluster, viewer, measured)
 	})
 }
 
-// measurement is what it took until all was Ready.
+// measurement is what it took until all was Ready, and until the manager had nothing more to write.
 type measurement struct {
-	applied, ready time.Duration
-	writes         int
+	applied, ready, quiet time.Duration
+	writes                []environment.AuditedWrite
 }
 
 // importPeribolos turns the configuration into manifests and returns their folder. Remarks on what can't be carried
@@ -83,21 +89,49 @@ func (l *local) importPeribolos(ctx context.Context, cluster *environment.Cluste
 	return manifests, nil
 }
 
-// converge applies the manifests and waits until all is Ready.
-func (l *local) converge(ctx context.Context, cluster *environment.Cluster, viewer viewer, manifests string, measured *measurement) error {
+// converge applies the manifests and waits until all is Ready and the manager writes no more.
+func (l *local) converge(ctx context.Context, cluster *environment.Cluster, viewer viewer, manifests string) (measurement, error) {
+	var measured measurement
+	before, err := cluster.Writes(environment.ManagerUser)
+	if err != nil {
+		return measured, err
+	}
 	began := time.Now()
 	l.say("applying the manifests")
 	if err := cluster.Apply(ctx, manifests); err != nil {
-		return err
+		return measured, err
 	}
 	measured.applied = time.Since(began)
 	if err := l.waitUntilReady(ctx, viewer, demoTimeout); err != nil {
-		return err
+		return measured, err
 	}
 	measured.ready = time.Since(began)
-	writes, err := cluster.Writes(environment.ManagerUser)
-	measured.writes += len(writes)
-	return err
+	l.say("waiting until the manager writes no more")
+	after, err := waitUntilQuiet(ctx, cluster)
+	if err != nil {
+		return measured, err
+	}
+	// What came of the writes since, such as Personal organizations, must be Ready, too.
+	if err := l.waitUntilReady(ctx, viewer, demoTimeout); err != nil {
+		return measured, err
+	}
+	measured.writes = after[len(before):]
+	if last := len(measured.writes); last > 0 {
+		measured.quiet = measured.writes[last-1].Time.Sub(began)
+	}
+	return measured, nil
+}
+
+// waitUntilQuiet returns all writes of the manager once no new one came for a while.
+func waitUntilQuiet(ctx context.Context, cluster *environment.Cluster) ([]environment.AuditedWrite, error) {
+	var writes []environment.AuditedWrite
+	err := wait.PollUntilContextTimeout(ctx, quietInterval, demoTimeout, true, func(context.Context) (bool, error) {
+		before := len(writes)
+		var err error
+		writes, err = cluster.Writes(environment.ManagerUser)
+		return len(writes) == before, err
+	})
+	return writes, err
 }
 
 func (l *local) printMeasurement(ctx context.Context, cluster *environment.Cluster, viewer viewer, measured measurement) error {
@@ -122,8 +156,41 @@ func (l *local) printMeasurement(ctx context.Context, cluster *environment.Clust
 	line("RBAC bindings that Roster keeps", bindings)
 	line("seconds until all was applied", fmt.Sprintf("%.1f", measured.applied.Seconds()))
 	line("seconds until all was Ready", fmt.Sprintf("%.1f", measured.ready.Seconds()))
-	line("write requests of the manager", measured.writes)
-	line("write requests of the manager per Membership", fmt.Sprintf("%.2f", float64(measured.writes)/float64(max(1, memberships))))
+	line("seconds until Roster's last write", fmt.Sprintf("%.1f", measured.quiet.Seconds()))
+	line("write requests of Roster", len(measured.writes))
+	line("write requests of Roster per Membership", fmt.Sprintf("%.2f", float64(len(measured.writes))/float64(max(1, memberships))))
+	for _, group := range countWrites(measured.writes) {
+		line("  of these: "+group.name, group.count)
+	}
 	_, _ = fmt.Fprintf(table, "\nAPI server %s; kubeconfig %s; `make down` stops it.\n", cluster.URL(), cluster.AdminKubeconfig())
 	return table.Flush()
+}
+
+// writeGroup is how often one verb was used on one resource.
+type writeGroup struct {
+	name  string
+	count int
+}
+
+// countWrites groups the writes, the most frequent first. What was refused because of a conflict is a group of its own.
+func countWrites(writes []environment.AuditedWrite) []writeGroup {
+	counts := map[string]int{}
+	for _, write := range writes {
+		name := write.Verb + " " + write.Resource
+		if write.Subresource != "" {
+			name += "/" + write.Subresource
+		}
+		if write.Code == http.StatusConflict {
+			name += " (conflict)"
+		}
+		counts[name]++
+	}
+	groups := make([]writeGroup, 0, len(counts))
+	for name, count := range counts {
+		groups = append(groups, writeGroup{name: name, count: count})
+	}
+	slices.SortFunc(groups, func(a, b writeGroup) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.name, b.name))
+	})
+	return groups[:min(shownGroups, len(groups))]
 }

@@ -9,6 +9,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/roster-dev/roster/test/environment"
 )
 
 func TestLocal(t *testing.T) {
@@ -36,6 +38,16 @@ var _ = DescribeTable("An object is waited for", func(object *unstructured.Unstr
 	Entry("and no longer once it is Ready",
 		objectWith(map[string]any{"type": "Ready", "status": "True", "observedGeneration": int64(2)}), ""),
 )
+
+var _ = It("The demo tells the kinds of write requests apart, the most frequent first", func() {
+	groups := countWrites([]environment.AuditedWrite{
+		{Verb: "create", Resource: "users", Code: 201},
+		{Verb: "update", Resource: "users", Subresource: "status", Code: 409},
+		{Verb: "update", Resource: "users", Subresource: "status", Code: 200},
+		{Verb: "update", Resource: "users", Subresource: "status", Code: 200},
+	})
+	Expect(groups).To(Equal([]writeGroup{{"update users/status", 2}, {"create users", 1}, {"update users/status (conflict)", 1}}))
+})
 
 var _ = Describe("Down", func() {
 	It("says that nothing is up", func() {

@@ -22,13 +22,13 @@ type Lineage struct {
 type LineageProblem string
 
 const (
-	// ParentNotFound: there is no organization of that name.
+	// ParentNotFound says that there is no organization of that name.
 	ParentNotFound LineageProblem = "ParentNotFound"
-	// ParentPersonal: a Personal organization has no organizations below it.
+	// ParentPersonal says that the parent is Personal: a Personal organization has no organizations below it.
 	ParentPersonal LineageProblem = "ParentPersonal"
-	// ParentCycle: following the parents leads back to the organization.
+	// ParentCycle says that following the parents leads back to the organization.
 	ParentCycle LineageProblem = "ParentCycle"
-	// ParentTooDeep: the organization would be deeper than MaxOrganizationDepth.
+	// ParentTooDeep says that the organization would be deeper than MaxOrganizationDepth.
 	ParentTooDeep LineageProblem = "ParentTooDeep"
 )
 

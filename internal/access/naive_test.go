@@ -142,15 +142,15 @@ func (n naive) grantsOfUser(user, organization string) []roleAt {
 
 // heldBack: a gate takes everything.
 func (n naive) heldBack(user, organization string) bool {
-	known, deactivated, everyEnrolled := false, false, true
+	unknown, deactivated, notEnrolled := true, false, false
 	for _, object := range n.world.Users {
 		if string(object.Spec.Username) == user {
-			known = true
+			unknown = false
 			deactivated = deactivated || object.Spec.Deactivated
-			everyEnrolled = everyEnrolled && object.Spec.MFA.Enrolled
+			notEnrolled = notEnrolled || !object.Spec.MFA.Enrolled
 		}
 	}
-	return deactivated || n.requiresMFA(organization) && !(known && everyEnrolled)
+	return deactivated || n.requiresMFA(organization) && (unknown || notEnrolled)
 }
 
 // requiresMFA: the organization or one that is reached by following parents says so.

@@ -12,15 +12,15 @@ import (
 type NamespaceState int
 
 const (
-	// NamespaceInOrder: it is there and carries the labels.
+	// NamespaceInOrder says that it is there and carries the labels.
 	NamespaceInOrder NamespaceState = iota
-	// NamespaceMissing: it isn't there yet.
+	// NamespaceMissing says that it isn't there yet.
 	NamespaceMissing
-	// NamespaceTaken: it is there without the labels, so it is somebody else's.
+	// NamespaceTaken says that it is there without the labels, so that it is somebody else's.
 	NamespaceTaken
-	// NamespaceTerminating: it is being deleted.
+	// NamespaceTerminating says that it is being deleted.
 	NamespaceTerminating
-	// NamespaceForbidden: no project may have a namespace of that name.
+	// NamespaceForbidden says that no project may have a namespace of that name.
 	NamespaceForbidden
 )
 

@@ -602,8 +602,8 @@ func (d *drawer) drawSubject(organization string) v1alpha1.Subject {
 	case 2:
 		return v1alpha1.Subject{Kind: v1alpha1.SubjectGroup, Name: pick(d, everyGroup...)}
 	}
-	where := pick(d, organization+"-p1", organization+"-p2", organization+"-more", "shared", "org-"+organization,
-		pick(d, d.organizations...)+"-p1")
+	where := pick(d, organization+"-p1", organization+"-p2", pick(d, d.organizations...)+"-p1",
+		pick(d, d.organizations...)+"-p2", pick(d, organization+"-more", "shared", "org-"+organization))
 	return v1alpha1.Subject{
 		Kind: v1alpha1.SubjectServiceAccount, Namespace: v1alpha1.NamespaceName(where), Name: "ci",
 	}

@@ -1,0 +1,75 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/roster-dev/roster/internal/manager"
+	"github.com/roster-dev/roster/test/environment"
+	"github.com/roster-dev/roster/test/expectations"
+)
+
+var (
+	// cluster is the control plane that all processes of the suite share. Each spec has organizations of its own.
+	cluster *environment.Cluster
+	// k8s is an administrator's client, which reads from the API server itself.
+	k8s client.Client
+	// expect asks the cluster.
+	expect *expectations.Expectations
+
+	// owned is the control plane in the process that started it.
+	owned *environment.Cluster
+)
+
+func TestEndToEnd(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	SetDefaultConsistentlyDuration(time.Second)
+	RunSpecs(t, "End to end")
+}
+
+var _ = SynchronizedBeforeSuite(func(ctx context.Context) []byte {
+	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
+	started, err := environment.Start(ctx, environment.Options{Progress: GinkgoWriter})
+	Expect(err).NotTo(HaveOccurred())
+	owned = started
+	Expect(owned.InstallRoster(ctx)).To(Succeed())
+	_, err = owned.StartManager(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	shared, err := json.Marshal(owned.Directory)
+	Expect(err).NotTo(HaveOccurred())
+	return shared
+}, func(_ context.Context, shared []byte) {
+	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
+	var directory string
+	Expect(json.Unmarshal(shared, &directory)).To(Succeed())
+	attached, err := environment.Attach(directory, GinkgoWriter)
+	Expect(err).NotTo(HaveOccurred())
+	cluster = attached
+	k8s = clientFor(cluster.Admin())
+	expect = expectations.New(k8s)
+})
+
+var _ = SynchronizedAfterSuite(func() {}, func() {
+	if owned != nil {
+		Expect(owned.Stop()).To(Succeed())
+	}
+})
+
+// clientFor reads from the API server itself, as whoever the configuration says.
+func clientFor(config *rest.Config) client.Client {
+	GinkgoHelper()
+	made, err := client.New(config, client.Options{Scheme: manager.NewScheme()})
+	Expect(err).NotTo(HaveOccurred())
+	return made
+}
