@@ -30,6 +30,8 @@ const (
 	// a revoke.
 	firstRetry = 5 * time.Millisecond
 	lastRetry  = 30 * time.Second
+	// outdatedRetry is how soon an organization is synced again of which an object changed under the sync.
+	outdatedRetry = 20 * time.Millisecond
 )
 
 // Reconciler syncs organizations. Its requests carry an organization's name, or, for objects in a namespace that can't be

@@ -111,7 +111,7 @@ func (r *Reconciler) roleChanged(ctx context.Context, object client.Object) ([]s
 
 func (r *Reconciler) allOrganizations(ctx context.Context) ([]string, error) {
 	var list v1alpha1.OrganizationList
-	if err := r.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.List(ctx, &list, snapshot.Shared); err != nil {
 		return nil, err
 	}
 	names := make([]string, 0, len(list.Items))
@@ -126,7 +126,7 @@ func (r *Reconciler) userChanged(ctx context.Context, object client.Object) ([]s
 	username := string(object.(*v1alpha1.User).Spec.Username)
 	var memberships v1alpha1.MembershipList
 	err := r.List(ctx, &memberships, client.MatchingFields{snapshot.MembershipsByUser: username},
-		client.UnsafeDisableDeepCopy)
+		snapshot.Shared)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (r *Reconciler) userChanged(ctx context.Context, object client.Object) ([]s
 	}
 	var owned v1alpha1.OrganizationList
 	err = r.List(ctx, &owned, client.MatchingFields{snapshot.OrganizationsByOwner: username},
-		client.UnsafeDisableDeepCopy)
+		snapshot.Shared)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (r *Reconciler) namespaceChanged(ctx context.Context, object client.Object)
 	}
 	var projects v1alpha1.ProjectList
 	err := r.List(ctx, &projects, client.MatchingFields{snapshot.ProjectsByNamespace: object.GetName()},
-		client.UnsafeDisableDeepCopy)
+		snapshot.Shared)
 	for i := range projects.Items {
 		if organization, ok := v1alpha1.OrganizationOf(projects.Items[i].Namespace); ok {
 			organizations = append(organizations, organization)

@@ -36,7 +36,8 @@ func (s *organizationSync) objects() []status.Object {
 	return objects
 }
 
-// addFinalizers makes sure that each object lasts until the access that it is about to give is gone again.
+// addFinalizers makes sure that each object lasts until the access that it is about to give is gone again. What is to be
+// said of the object is then written to the version that has the finalizer.
 func (s *organizationSync) addFinalizers(ctx context.Context) error {
 	if s.result.Namespace == "" {
 		return nil
@@ -45,7 +46,11 @@ func (s *organizationSync) addFinalizers(ctx context.Context) error {
 		if object.GetDeletionTimestamp() != nil || controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer) {
 			return nil
 		}
-		return patchFinalizer(ctx, s.Client, object, controllerutil.AddFinalizer)
+		patched, err := s.patchFinalizer(ctx, object, controllerutil.AddFinalizer)
+		if patched != nil {
+			s.finalized.Store(object.GetUID(), patched)
+		}
+		return err
 	})
 }
 
@@ -57,7 +62,8 @@ func (s *organizationSync) releaseFinalizers(ctx context.Context) error {
 		if !going || !released() {
 			return nil
 		}
-		return patchFinalizer(ctx, s.Client, object, controllerutil.RemoveFinalizer)
+		_, err := s.patchFinalizer(ctx, object, controllerutil.RemoveFinalizer)
+		return err
 	})
 }
 
@@ -79,20 +85,31 @@ func (s *organizationSync) forEach(objects []status.Object, do func(status.Objec
 	return first
 }
 
-// patchFinalizer changes the list of finalizers of the very version of the object that was looked at. Where that isn't
-// the latest, the next sync sees to it.
+// patchFinalizer changes the list of finalizers of the very version of the object that was looked at, and returns the new
+// version. Where that wasn't the latest, the next sync sees to it.
+func (s *organizationSync) patchFinalizer(
+	ctx context.Context, object status.Object, change func(client.Object, string) bool,
+) (status.Object, error) {
+	after, err := patchFinalizer(ctx, s.Client, object, change)
+	switch {
+	case apierrors.IsConflict(err):
+		s.outdated.Store(true)
+		return nil, nil
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("write the finalizer of %T %s: %w", object, client.ObjectKeyFromObject(object), err)
+	}
+	return after, nil
+}
+
 func patchFinalizer(
-	ctx context.Context, writer client.Client, object client.Object,
-	change func(client.Object, string) bool,
-) error {
-	after := object.DeepCopyObject().(client.Object)
+	ctx context.Context, writer client.Client, object status.Object, change func(client.Object, string) bool,
+) (status.Object, error) {
+	after := object.DeepCopyObject().(status.Object)
 	change(after, v1alpha1.Finalizer)
 	patch := client.MergeFromWithOptions(object, client.MergeFromWithOptimisticLock{})
-	err := writer.Patch(ctx, after, patch)
-	if client.IgnoreNotFound(err) == nil || apierrors.IsConflict(err) {
-		return nil
-	}
-	return fmt.Errorf("write the finalizer of %T %s: %w", object, client.ObjectKeyFromObject(object), err)
+	return after, writer.Patch(ctx, after, patch)
 }
 
 // releaseStray lets go an object that gives nothing where it is. A Project is let go by its own controller, which has
@@ -102,5 +119,6 @@ func (r *Reconciler) releaseStray(ctx context.Context, stray status.Object) erro
 	if isProject || !controllerutil.ContainsFinalizer(stray, v1alpha1.Finalizer) {
 		return nil
 	}
-	return patchFinalizer(ctx, r.Client, stray, controllerutil.RemoveFinalizer)
+	_, err := patchFinalizer(ctx, r.Client, stray, controllerutil.RemoveFinalizer)
+	return client.IgnoreNotFound(err)
 }

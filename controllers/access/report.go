@@ -12,6 +12,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	engine "github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
 )
 
@@ -44,6 +45,9 @@ func (s *organizationSync) report(ctx context.Context) error {
 		if object.GetDeletionTimestamp() != nil {
 			return nil
 		}
+		if finalized, found := s.finalized.Load(object.GetUID()); found {
+			object = finalized.(status.Object)
+		}
 		return s.writeStatus(ctx, object, s.statusOf(object))
 	}))
 	return errors.Join(errs...)
@@ -64,15 +68,17 @@ func (s *organizationSync) statusOf(object status.Object) status.Object {
 	return nil
 }
 
-// writeStatus writes a status that has changed. A conflict means that the object has changed too: its change is in the queue.
-func (r *Reconciler) writeStatus(ctx context.Context, before, after status.Object) error {
+// writeStatus writes a status that has changed. Where the object has changed too, the next sync writes it.
+func (s *organizationSync) writeStatus(ctx context.Context, before, after status.Object) error {
 	if after == nil {
 		return nil
 	}
-	if err := status.Update(ctx, r.Client, before, after); !apierrors.IsConflict(err) {
-		return err
+	err := status.Update(ctx, s.Client, before, after)
+	if apierrors.IsConflict(err) {
+		s.outdated.Store(true)
+		return nil
 	}
-	return nil
+	return err
 }
 
 // waitsFor names an organization below whose sync hasn't seen yet what this one saw, or is empty.
@@ -281,7 +287,7 @@ func (r *Reconciler) reportStrays(ctx context.Context, namespace string) error {
 		}
 		after := stray.DeepCopyObject().(status.Object)
 		status.Report(after, strayReadiness(namespace))
-		errs = append(errs, r.writeStatus(ctx, stray, after))
+		errs = append(errs, status.Update(ctx, r.Client, stray, after))
 	}
 	return errors.Join(errs...)
 }
@@ -304,7 +310,7 @@ func (r *Reconciler) strays(ctx context.Context, namespace string) ([]status.Obj
 	var bindings v1alpha1.RoleBindingList
 	var projects v1alpha1.ProjectList
 	for _, list := range []client.ObjectList{&memberships, &teams, &bindings, &projects} {
-		if err := r.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		if err := r.List(ctx, list, client.InNamespace(namespace), snapshot.Shared); err != nil {
 			return nil, fmt.Errorf("list %T in namespace %s: %w", list, namespace, err)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -27,6 +29,10 @@ type organizationSync struct {
 	// below are the organizations whose passes matter for what is granted here.
 	below []string
 	pass  *pass
+	// finalized are the objects, by UID, that this sync gave a finalizer, as they are since.
+	finalized sync.Map
+	// outdated: an object has changed since it was looked at, so that what was to be written about it wasn't.
+	outdated atomic.Bool
 }
 
 // sync makes the cluster's RBAC what the engine says for one organization: what takes access away first, then the
@@ -57,11 +63,15 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return s.nextChange(), nil
+	return s.next(), nil
 }
 
-// nextChange asks for a sync exactly when a window opens or something expires.
-func (s *organizationSync) nextChange() reconcile.Result {
+// next asks for a sync exactly when a window opens or something expires, or soon where an object was outdated: its change
+// may be one that no event is made of.
+func (s *organizationSync) next() reconcile.Result {
+	if s.outdated.Load() {
+		return reconcile.Result{RequeueAfter: outdatedRetry}
+	}
 	if s.result.NextChange.IsZero() {
 		return reconcile.Result{}
 	}
@@ -90,7 +100,7 @@ func (s *organizationSync) changes(ctx context.Context) ([]rbac.NamespaceChange,
 // binds says whether anybody needs to be bound to a ClusterRole: it is there and has rules.
 func (s *organizationSync) binds(ctx context.Context, name string) bool {
 	clusterRole := &rbacv1.ClusterRole{}
-	if err := s.Get(ctx, client.ObjectKey{Name: name}, clusterRole, client.UnsafeDisableDeepCopy); err != nil {
+	if err := s.Get(ctx, client.ObjectKey{Name: name}, clusterRole, snapshot.Shared); err != nil {
 		s.missing.Insert(name)
 		return false
 	}
@@ -102,6 +112,7 @@ func (s *organizationSync) binds(ctx context.Context, name string) bool {
 func (s *organizationSync) actualBindings(ctx context.Context) ([]*rbacv1.RoleBinding, error) {
 	organization := s.result.Organization
 	var labelled rbacv1.RoleBindingList
+	// This one waits until the cache holds what earlier syncs wrote, so that nothing is written twice.
 	err := s.List(ctx, &labelled, client.UnsafeDisableDeepCopy,
 		client.MatchingFields{snapshot.BindingsByOrganization: organization})
 	if err != nil {
@@ -115,9 +126,7 @@ func (s *organizationSync) actualBindings(ctx context.Context) ([]*rbacv1.RoleBi
 		}
 		own.Insert(namespace.Name)
 		var list rbacv1.RoleBindingList
-		// The list above has waited for the cache to hold what was written before.
-		err := s.List(ctx, &list, client.InNamespace(namespace.Name), client.UnsafeDisableDeepCopy,
-			client.DisableReadYourWritesConsistency)
+		err := s.List(ctx, &list, client.InNamespace(namespace.Name), snapshot.Shared)
 		if err != nil {
 			return nil, fmt.Errorf("list the RBAC RoleBindings of namespace %s: %w", namespace.Name, err)
 		}

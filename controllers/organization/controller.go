@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,6 +38,7 @@ type Reconciler struct {
 	Live client.Reader
 	// NamespaceLabels are put on namespaces that Roster makes.
 	NamespaceLabels map[string]string
+	Clock           clock.PassiveClock
 	// PersonalOrganizations: a user's last organization is kept while the user is a member somewhere.
 	PersonalOrganizations bool
 }
@@ -117,7 +119,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // makeNamespace makes the namespace where there is none. One that is there is left alone, whoever's it is.
 func (r *Reconciler) makeNamespace(ctx context.Context, organization *v1alpha1.Organization) error {
 	name := v1alpha1.OrganizationNamespace(organization.Name)
-	err := r.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}, client.UnsafeDisableDeepCopy)
+	err := r.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}, snapshot.Shared)
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
@@ -168,7 +170,7 @@ func (r *Reconciler) endPersonal(
 ) (reconcile.Result, error) {
 	if r.PersonalOrganizations {
 		for _, owner := range organization.Spec.Owners {
-			needed, err := snapshot.NeedsPersonal(ctx, r.Client, string(owner))
+			needed, err := snapshot.NeedsPersonal(ctx, r.Client, string(owner), r.Clock.Now())
 			if err != nil || needed {
 				return reconcile.Result{}, err
 			}

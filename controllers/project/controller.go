@@ -60,7 +60,7 @@ func (r *Reconciler) namespaceChanged(ctx context.Context, object client.Object)
 		client.InNamespace(object.GetName()),
 	} {
 		var projects v1alpha1.ProjectList
-		if err := r.List(ctx, &projects, options, client.UnsafeDisableDeepCopy); err != nil {
+		if err := r.List(ctx, &projects, options, snapshot.Shared); err != nil {
 			continue
 		}
 		for i := range projects.Items {
@@ -118,13 +118,13 @@ func policyOf(project *v1alpha1.Project) v1alpha1.DeletionPolicy {
 
 // organizationInOrder says whether the namespace that projects are made in is an organization's.
 func (r *Reconciler) organizationInOrder(ctx context.Context, organization string) (bool, error) {
-	err := r.Get(ctx, client.ObjectKey{Name: organization}, &v1alpha1.Organization{}, client.UnsafeDisableDeepCopy)
+	err := r.Get(ctx, client.ObjectKey{Name: organization}, &v1alpha1.Organization{}, snapshot.Shared)
 	if err != nil {
 		return false, client.IgnoreNotFound(err)
 	}
 	namespace := &corev1.Namespace{}
 	name := v1alpha1.OrganizationNamespace(organization)
-	if err := r.Get(ctx, client.ObjectKey{Name: name}, namespace, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Get(ctx, client.ObjectKey{Name: name}, namespace, snapshot.Shared); err != nil {
 		return false, client.IgnoreNotFound(err)
 	}
 	return access.CheckOrganizationNamespace(namespace, organization) == access.NamespaceInOrder, nil
@@ -159,7 +159,7 @@ func (r *Reconciler) makeNamespace(ctx context.Context, name, organization, proj
 	if access.CheckProjectNamespace(name, nil, organization, project) == access.NamespaceForbidden {
 		return nil
 	}
-	err := r.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}, client.UnsafeDisableDeepCopy)
+	err := r.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}, snapshot.Shared)
 	if !apierrors.IsNotFound(err) {
 		return err
 	}

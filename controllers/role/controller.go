@@ -65,7 +65,7 @@ func (r *Reconciler) dependents(ctx context.Context, names []string) []reconcile
 	var requests []reconcile.Request
 	for next := 0; next < len(names); next++ {
 		var roles v1alpha1.RoleList
-		err := r.List(ctx, &roles, client.MatchingFields{snapshot.RolesByInclude: names[next]}, client.UnsafeDisableDeepCopy)
+		err := r.List(ctx, &roles, client.MatchingFields{snapshot.RolesByInclude: names[next]}, snapshot.Shared)
 		if err != nil {
 			continue
 		}
@@ -90,7 +90,7 @@ func (r *Reconciler) inheriting(ctx context.Context, object client.Object) []rec
 	for _, organization := range append(organizations, object.GetName()) {
 		var roles v1alpha1.RoleList
 		namespace := v1alpha1.OrganizationNamespace(organization)
-		if err := r.List(ctx, &roles, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		if err := r.List(ctx, &roles, client.InNamespace(namespace), snapshot.Shared); err != nil {
 			return nil
 		}
 		for i := range roles.Items {
@@ -107,7 +107,7 @@ func (r *Reconciler) clusterRoleChanged(ctx context.Context, object client.Objec
 	}
 	var copying v1alpha1.RoleList
 	err := r.List(ctx, &copying, client.MatchingFields{snapshot.RolesByClusterRole: object.GetName()},
-		client.UnsafeDisableDeepCopy)
+		snapshot.Shared)
 	if err != nil {
 		return nil
 	}
@@ -351,7 +351,7 @@ func (s *sources) Included(by *v1alpha1.Role, name v1alpha1.RoleName) *v1alpha1.
 // ClusterRole finds a ClusterRole by its name.
 func (s *sources) ClusterRole(name string) *rbacv1.ClusterRole {
 	clusterRole := &rbacv1.ClusterRole{}
-	if err := s.reader.Get(s.ctx, client.ObjectKey{Name: name}, clusterRole, client.UnsafeDisableDeepCopy); err != nil {
+	if err := s.reader.Get(s.ctx, client.ObjectKey{Name: name}, clusterRole, snapshot.Shared); err != nil {
 		return nil
 	}
 	return clusterRole

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/utils/clock"
@@ -32,6 +34,8 @@ const (
 	maxOrganizationName = 40
 	// personalPrefix begins the names of Personal organizations.
 	personalPrefix = "personal-"
+	// outdatedRetry is how soon a user is looked at again whose object changed meanwhile.
+	outdatedRetry = 50 * time.Millisecond
 	// listed is how many organizations a User's status lists.
 	listed = 200
 )
@@ -86,14 +90,14 @@ func (r *Reconciler) organizationChanged(ctx context.Context, object client.Obje
 	for _, name := range append(above, organization.Name) {
 		var memberships v1alpha1.MembershipList
 		namespace := v1alpha1.OrganizationNamespace(name)
-		if err := r.List(ctx, &memberships, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		if err := r.List(ctx, &memberships, client.InNamespace(namespace), snapshot.Shared); err != nil {
 			return nil
 		}
 		for i := range memberships.Items {
 			usernames.Insert(memberships.Items[i].Spec.User)
 		}
 		ancestor := &v1alpha1.Organization{}
-		if r.Get(ctx, client.ObjectKey{Name: name}, ancestor, client.UnsafeDisableDeepCopy) == nil {
+		if r.Get(ctx, client.ObjectKey{Name: name}, ancestor, snapshot.Shared) == nil {
 			usernames.Insert(ancestor.Spec.Owners...)
 		}
 	}
@@ -116,7 +120,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	var users v1alpha1.UserList
-	if err := r.List(ctx, &users, client.MatchingFields{snapshot.UsersByUsername: username}); err != nil {
+	err = r.List(ctx, &users, client.MatchingFields{snapshot.UsersByUsername: username},
+		client.DisableReadYourWritesConsistency)
+	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("list the Users of %s: %w", username, err)
 	}
 	if len(users.Items) == 0 {
@@ -126,14 +132,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		// The new object comes back here by its own event, and gets its status then.
 		return reconcile.Result{}, r.makeUser(ctx, username, memberships)
 	}
-	if err := r.makePersonal(ctx, username); err != nil {
+	if made, err := r.makePersonal(ctx, username); made || err != nil {
+		// The new organization comes back here by its own event, and the status counts it then.
 		return reconcile.Result{}, err
 	}
 	wanted, err := r.describe(ctx, username, owned, memberships)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{}, r.report(ctx, users.Items, wanted)
+	err = r.report(ctx, users.Items, wanted)
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: outdatedRetry}, nil
+	}
+	return reconcile.Result{}, err
 }
 
 func (r *Reconciler) makeUser(ctx context.Context, username string, memberships []*v1alpha1.Membership) error {
@@ -151,21 +162,32 @@ func (r *Reconciler) makeUser(ctx context.Context, username string, memberships 
 		user.Spec.Email = cmp.Or(user.Spec.Email, membership.Spec.Email)
 		user.Spec.DisplayName = cmp.Or(user.Spec.DisplayName, membership.Spec.DisplayName)
 	}
-	if err := r.Create(ctx, user); err != nil {
+	err := r.Create(ctx, user)
+	if apierrors.IsAlreadyExists(err) && r.isUserOf(ctx, user.Name, username) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("make User %s for %s: %w", user.Name, username, err)
 	}
 	return nil
 }
 
-// makePersonal makes a Personal organization for an active member who owns none. Its name follows from the username, so
-// that it can't be made twice.
-func (r *Reconciler) makePersonal(ctx context.Context, username string) error {
+// isUserOf says whether a User of that name, which the list didn't have yet, is the one of that username.
+func (r *Reconciler) isUserOf(ctx context.Context, name, username string) bool {
+	user := &v1alpha1.User{}
+	err := r.Get(ctx, client.ObjectKey{Name: name}, user)
+	return err == nil && string(user.Spec.Username) == username
+}
+
+// makePersonal makes a Personal organization for an active member who owns none, and says whether it did. The name follows
+// from the username, so that it can't be made twice.
+func (r *Reconciler) makePersonal(ctx context.Context, username string) (made bool, err error) {
 	if !r.PersonalOrganizations {
-		return nil
+		return false, nil
 	}
-	needed, err := snapshot.NeedsPersonal(ctx, r.Client, username)
+	needed, err := snapshot.NeedsPersonal(ctx, r.Client, username, r.Clock.Now())
 	if err != nil || !needed {
-		return err
+		return false, err
 	}
 	organization := &v1alpha1.Organization{
 		ObjectMeta: metav1.ObjectMeta{
@@ -178,10 +200,14 @@ func (r *Reconciler) makePersonal(ctx context.Context, username string) error {
 		},
 	}
 	err = r.Create(ctx, organization)
-	if client.IgnoreAlreadyExists(err) != nil {
-		return fmt.Errorf("make Personal organization %s for %s: %w", organization.Name, username, err)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		// The cache doesn't hold it yet.
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("make Personal organization %s for %s: %w", organization.Name, username, err)
 	}
-	return nil
+	return true, nil
 }
 
 // describe works out where the user has a place now.

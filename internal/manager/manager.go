@@ -120,7 +120,7 @@ func addControllers(manager ctrl.Manager, options *Options) error {
 	for _, controller := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		accessSync,
 		&organization.Reconciler{
-			Client: reads, Live: live, NamespaceLabels: options.NamespaceLabels,
+			Client: reads, Live: live, Clock: clock.RealClock{}, NamespaceLabels: options.NamespaceLabels,
 			PersonalOrganizations: options.PersonalOrganizations,
 		},
 		&project.Reconciler{Client: reads, Live: live, NamespaceLabels: options.NamespaceLabels},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -17,8 +18,24 @@ import (
 	"github.com/roster-dev/roster/internal/rbac"
 )
 
-// shared reads objects as the cache holds them, without copying. Nobody may change them.
-const shared = client.UnsafeDisableDeepCopy
+// Shared reads objects as the cache holds them, without copying and without waiting for writes that are under way: what
+// is decided on an older view is written with that view's version, and is refused and decided again. Nobody may change
+// these objects.
+var Shared = sharedRead{}
+
+type sharedRead struct{}
+
+// ApplyToGet makes a Get one of shared objects.
+func (sharedRead) ApplyToGet(options *client.GetOptions) {
+	client.UnsafeDisableDeepCopy.ApplyToGet(options)
+	client.DisableReadYourWritesConsistency.ApplyToGet(options)
+}
+
+// ApplyToList makes a List one of shared objects.
+func (sharedRead) ApplyToList(options *client.ListOptions) {
+	client.UnsafeDisableDeepCopy.ApplyToList(options)
+	client.DisableReadYourWritesConsistency.ApplyToList(options)
+}
 
 // Load reads what the engine needs to evaluate one organization. The objects belong to the cache and must not be changed.
 func Load(ctx context.Context, reader client.Reader, organization string) (access.World, error) {
@@ -54,7 +71,7 @@ func (l *loader) list(list client.ObjectList, options ...client.ListOption) {
 	if l.err != nil {
 		return
 	}
-	if err := l.reader.List(l.ctx, list, append(options, shared)...); err != nil {
+	if err := l.reader.List(l.ctx, list, append(options, Shared)...); err != nil {
 		l.err = fmt.Errorf("list %T: %w", list, err)
 	}
 }
@@ -64,7 +81,7 @@ func (l *loader) get(name string, object client.Object) bool {
 	if l.err != nil {
 		return false
 	}
-	err := l.reader.Get(l.ctx, client.ObjectKey{Name: name}, object, shared)
+	err := l.reader.Get(l.ctx, client.ObjectKey{Name: name}, object, Shared)
 	if client.IgnoreNotFound(err) != nil {
 		l.err = fmt.Errorf("get %T %s: %w", object, name, err)
 	}
@@ -224,7 +241,7 @@ func Descendants(ctx context.Context, reader client.Reader, organization string)
 	found := []string{organization}
 	for next := 0; next < len(found); next++ {
 		var children v1alpha1.OrganizationList
-		if err := reader.List(ctx, &children, client.MatchingFields{OrganizationsByParent: found[next]}, shared); err != nil {
+		if err := reader.List(ctx, &children, client.MatchingFields{OrganizationsByParent: found[next]}, Shared); err != nil {
 			return nil, fmt.Errorf("list the organizations below %s: %w", found[next], err)
 		}
 		for i := range children.Items {
@@ -249,7 +266,7 @@ func Ancestors(ctx context.Context, reader client.Reader, organization string) (
 // NamespaceOwner is the organization that a namespace's label names, or nothing.
 func NamespaceOwner(ctx context.Context, reader client.Reader, name string) (string, error) {
 	namespace := &corev1.Namespace{}
-	err := reader.Get(ctx, client.ObjectKey{Name: name}, namespace, shared)
+	err := reader.Get(ctx, client.ObjectKey{Name: name}, namespace, Shared)
 	if apierrors.IsNotFound(err) {
 		return "", nil
 	}
@@ -259,7 +276,7 @@ func NamespaceOwner(ctx context.Context, reader client.Reader, name string) (str
 // Owned are the organizations whose owners name a user. They belong to the cache and must not be changed.
 func Owned(ctx context.Context, reader client.Reader, username string) ([]*v1alpha1.Organization, error) {
 	var list v1alpha1.OrganizationList
-	if err := reader.List(ctx, &list, client.MatchingFields{OrganizationsByOwner: username}, shared); err != nil {
+	if err := reader.List(ctx, &list, client.MatchingFields{OrganizationsByOwner: username}, Shared); err != nil {
 		return nil, fmt.Errorf("list the organizations of owner %s: %w", username, err)
 	}
 	return pointers(list.Items), nil
@@ -268,7 +285,7 @@ func Owned(ctx context.Context, reader client.Reader, username string) ([]*v1alp
 // MembershipsOf are a user's Memberships. They belong to the cache and must not be changed.
 func MembershipsOf(ctx context.Context, reader client.Reader, username string) ([]*v1alpha1.Membership, error) {
 	var list v1alpha1.MembershipList
-	if err := reader.List(ctx, &list, client.MatchingFields{MembershipsByUser: username}, shared); err != nil {
+	if err := reader.List(ctx, &list, client.MatchingFields{MembershipsByUser: username}, Shared); err != nil {
 		return nil, fmt.Errorf("list the memberships of %s: %w", username, err)
 	}
 	return pointers(list.Items), nil
@@ -276,7 +293,7 @@ func MembershipsOf(ctx context.Context, reader client.Reader, username string) (
 
 // NeedsPersonal says whether a user is to own a Personal organization: an active member somewhere, not deactivated, who
 // owns nothing that lasts.
-func NeedsPersonal(ctx context.Context, reader client.Reader, username string) (bool, error) {
+func NeedsPersonal(ctx context.Context, reader client.Reader, username string, now time.Time) (bool, error) {
 	owned, err := Owned(ctx, reader, username)
 	if err != nil {
 		return false, err
@@ -285,19 +302,25 @@ func NeedsPersonal(ctx context.Context, reader client.Reader, username string) (
 	if slices.ContainsFunc(owned, lasts) {
 		return false, nil
 	}
-	var users v1alpha1.UserList
-	if err := reader.List(ctx, &users, client.MatchingFields{UsersByUsername: username}, shared); err != nil {
-		return false, fmt.Errorf("list the Users of %s: %w", username, err)
-	}
-	isDeactivated := func(user v1alpha1.User) bool { return user.Spec.Deactivated }
-	if slices.ContainsFunc(users.Items, isDeactivated) {
-		return false, nil
-	}
 	memberships, err := MembershipsOf(ctx, reader, username)
-	isActive := func(membership *v1alpha1.Membership) bool {
-		return membership.DeletionTimestamp == nil && membership.Status.Phase == v1alpha1.MembershipActive
+	if err != nil {
+		return false, err
 	}
-	return slices.ContainsFunc(memberships, isActive), err
+	for _, membership := range memberships {
+		organization, ok := v1alpha1.OrganizationOf(membership.Namespace)
+		if !ok {
+			continue
+		}
+		world, err := LoadUser(ctx, reader, organization, username)
+		if err != nil {
+			return false, err
+		}
+		if member, found := access.MemberOf(world, organization, username, now); found &&
+			member.Gate != v1alpha1.SuspendedDeactivated {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // LoadUser reads what places one user in one organization.
