@@ -26,7 +26,7 @@ func (s *organizationSync) organizationStatus(organization *v1alpha1.Organizatio
 	reference := engine.ObjectReference{Kind: engine.KindOrganization, Name: organization.Name}
 	problems := append(s.organizationProblems(organization), s.result.Problems...)
 	if organization.IsPersonal() {
-		problems = nil
+		problems = personalProblems(organization)
 	}
 	readiness, known := s.readiness(reference, organization, problems, status.Readiness{
 		State: status.InForce, Reason: status.ReasonInForce,
@@ -165,6 +165,19 @@ func (s *organizationSync) deletionBlocked(organization *v1alpha1.Organization) 
 		Message: fmt.Sprintf("the organization is to be deleted and waits for its %s; delete or move them first",
 			strings.Join(needs, " and ")),
 	}
+}
+
+// personalProblems says why a Personal organization that is to go is still there: one that isn't kept is gone at once.
+func personalProblems(organization *v1alpha1.Organization) []engine.Problem {
+	if organization.DeletionTimestamp == nil {
+		return nil
+	}
+	return []engine.Problem{{
+		Reason: reasonDeletionBlocked,
+		Message: fmt.Sprintf("the organization is to be deleted and waits, because it is the last one that %q owns, who is a "+
+			"member of others; it goes once the user owns another organization or is a member of none",
+			organization.Spec.Owners[0]),
+	}}
 }
 
 func lineageMessage(problem engine.LineageProblem, organization *v1alpha1.Organization) string {

@@ -52,6 +52,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(organizationOfNamespace)).
 		Watches(&v1alpha1.Project{}, handler.EnqueueRequestsFromMapFunc(organizationOfProject), specChanged).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.relatives), specChanged).
+		Watches(&v1alpha1.Membership{}, handler.EnqueueRequestsFromMapFunc(r.personalOfMember)).
+		Watches(&v1alpha1.User{}, handler.EnqueueRequestsFromMapFunc(r.personalOfUser), specChanged).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(r)
 }
@@ -79,18 +81,35 @@ func (r *Reconciler) relatives(ctx context.Context, object client.Object) []reco
 	if organization.Spec.Parent != "" {
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: organization.Spec.Parent}})
 	}
-	if !r.PersonalOrganizations {
-		return requests
-	}
 	for _, owner := range organization.Spec.Owners {
-		owned, err := snapshot.Owned(ctx, r.Client, string(owner))
-		if err != nil {
-			continue
-		}
-		for _, other := range owned {
-			if other.IsPersonal() && other.DeletionTimestamp != nil {
-				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: other.Name}})
-			}
+		requests = append(requests, r.personal(ctx, owner)...)
+	}
+	return requests
+}
+
+// personalOfMember: a Personal organization may go once its user isn't a member anywhere.
+func (r *Reconciler) personalOfMember(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.personal(ctx, object.(*v1alpha1.Membership).Spec.User)
+}
+
+// personalOfUser: the Personal organization of who is deactivated may go.
+func (r *Reconciler) personalOfUser(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.personal(ctx, object.(*v1alpha1.User).Spec.Username)
+}
+
+// personal are a user's Personal organizations that are to go and may have been kept so far.
+func (r *Reconciler) personal(ctx context.Context, username v1alpha1.Username) []reconcile.Request {
+	if !r.PersonalOrganizations || username == "" {
+		return nil
+	}
+	owned, err := snapshot.Owned(ctx, r.Client, string(username))
+	if err != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	for _, organization := range owned {
+		if organization.IsPersonal() && organization.DeletionTimestamp != nil {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{Name: organization.Name}})
 		}
 	}
 	return requests

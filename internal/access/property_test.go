@@ -400,7 +400,7 @@ func (d *drawer) addRole(namespace, name string) {
 func (d *drawer) meta(namespace, name string) metav1.ObjectMeta {
 	drawn := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	drawn.CreationTimestamp = metav1.NewTime(now.Add(-pick[time.Duration](d, 10, 20, 30) * time.Hour))
-	if d.oneIn(10) {
+	if d.oneIn(20) {
 		drawn.DeletionTimestamp = at(now.Add(-time.Minute))
 		drawn.Finalizers = []string{v1alpha1.Finalizer}
 	}
@@ -412,7 +412,7 @@ func (d *drawer) drawOrganization(i int) {
 	name := d.organizations[i]
 	object := &v1alpha1.Organization{ObjectMeta: d.meta("", name)}
 	object.Spec.Owners = append(some(d, 1, everyone...), pick(d, everyone...), "olga")[:1+d.below(2)]
-	object.Spec.RequireMFA = d.oneIn(8)
+	object.Spec.RequireMFA = d.oneIn(10)
 	object.Spec.Membership.DefaultRoles = some(d, 1, everyRole...)
 	if d.oneIn(4) {
 		object.Spec.Membership.InvitationTTL = &metav1.Duration{Duration: pick[time.Duration](d, 9, 20, 25) * time.Hour}
@@ -454,20 +454,20 @@ func (d *drawer) drawLongChain() {
 // drawNamespace adds a namespace for an organization or project, seldom one that isn't in order.
 func (d *drawer) drawNamespace(name, organization, project string) {
 	exists := func(n *corev1.Namespace) bool { return n.Name == name }
-	if slices.ContainsFunc(d.world.Namespaces, exists) || d.oneIn(16) {
+	if slices.ContainsFunc(d.world.Namespaces, exists) || d.oneIn(32) {
 		return
 	}
 	drawn := labelled(name)
-	if !d.oneIn(16) {
+	if !d.oneIn(32) {
 		drawn.Labels[v1alpha1.LabelOrganization] = organization
 	}
-	if project != "" && !d.oneIn(16) {
+	if project != "" && !d.oneIn(32) {
 		drawn.Labels[v1alpha1.LabelProject] = project
 	}
 	if d.oneIn(32) {
 		drawn.Labels[pick(d, v1alpha1.LabelOrganization, v1alpha1.LabelProject)] = "p2"
 	}
-	if d.oneIn(16) {
+	if d.oneIn(32) {
 		drawn.DeletionTimestamp = at(now.Add(-time.Minute))
 		drawn.Status.Phase = corev1.NamespaceTerminating
 	}
@@ -578,13 +578,11 @@ func (d *drawer) drawTeams(organization string) {
 }
 
 func (d *drawer) drawBindings(organization string) {
-	for i := range d.below(4) {
+	for i := range 1 + d.below(5) {
 		object := &v1alpha1.RoleBinding{ObjectMeta: d.meta("org-"+organization, fmt.Sprintf("b%d", i+1))}
 		object.Spec.Role = pick(d, everyRole...)
 		object.Spec.Projects, object.Spec.ProjectSelector, object.Spec.OrganizationWide = d.drawChoice()
-		if d.oneIn(4) {
-			object.Spec.NotBefore = d.drawEnd()
-		}
+		object.Spec.NotBefore = d.drawEnd()
 		object.Spec.ExpiresAt = d.drawEnd()
 		for range 1 + d.below(3) {
 			object.Spec.Subjects = append(object.Spec.Subjects, d.drawSubject(organization))
@@ -612,7 +610,7 @@ func (d *drawer) drawSubject(organization string) v1alpha1.Subject {
 // drawRoles adds roles of the organization's own, also some whose names the catalogue or an organization above uses.
 func (d *drawer) drawRoles(organization string) {
 	for _, name := range []string{"crawler", "auditor", "viewer", "owner", "none"} {
-		if d.oneIn(3) {
+		if d.oneIn(2) {
 			d.addRole("org-"+organization, name)
 			if d.oneIn(2) {
 				d.world.AtMostDeveloper.Insert(access.RoleReference{Organization: organization, Name: name})

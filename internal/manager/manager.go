@@ -93,10 +93,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 				&rbacv1.RoleBinding{}: {Transform: internSubjects},
 			},
 		},
-		Client: client.Options{Cache: &client.CacheOptions{
-			// A sync must not take its own writes for somebody else's because the cache is late.
-			EnableReadYourWritesConsistency: ptr.To(true),
-		}},
+		Client: client.Options{Cache: CacheOptions()},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
@@ -111,6 +108,14 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 		return nil, err
 	}
 	return manager, manager.AddReadyzCheck("ping", healthz.Ping)
+}
+
+// CacheOptions are how the controllers read from the caches.
+func CacheOptions() *client.CacheOptions {
+	return &client.CacheOptions{
+		// A sync must not take its own writes for somebody else's because the cache is late.
+		EnableReadYourWritesConsistency: ptr.To(true),
+	}
 }
 
 func addControllers(manager ctrl.Manager, options *Options) error {
