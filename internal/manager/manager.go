@@ -83,6 +83,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 		Scheme:                        NewScheme(),
 		Metrics:                       metricsserver.Options{BindAddress: options.MetricsAddress},
 		HealthProbeBindAddress:        options.HealthAddress,
+		PprofBindAddress:              options.ProfilingAddress,
 		LeaderElection:                options.LeaderElection,
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       options.LeaderElectionNamespace,

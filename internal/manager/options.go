@@ -20,6 +20,8 @@ type Options struct {
 	Kubeconfig string
 	// MetricsAddress and HealthAddress are where metrics and probes are served; "0" switches one off.
 	MetricsAddress, HealthAddress string
+	// ProfilingAddress is where Go's profiles are served; empty for none.
+	ProfilingAddress string
 	// LeaderElection makes all replicas but one wait.
 	LeaderElection bool
 	// LeaderElectionNamespace holds the Lease.
@@ -52,6 +54,8 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"address that metrics are served on; 0 for none")
 	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress,
 		"address that /healthz and /readyz are served on; 0 for none")
+	flags.StringVar(&o.ProfilingAddress, "pprof-bind-address", o.ProfilingAddress,
+		"address that Go's profiles are served on; left out for none")
 	flags.BoolVar(&o.LeaderElection, "leader-elect", o.LeaderElection,
 		"of several replicas let one work at a time")
 	flags.StringVar(&o.LeaderElectionNamespace, "leader-election-namespace", o.LeaderElectionNamespace,
