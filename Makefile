@@ -12,11 +12,13 @@ PROCS ?= 2
 # The race detector needs a C compiler.
 RACE ?= $(if $(shell command -v cc),--race)
 GINKGO = go tool ginkgo run -r --procs=$(PROCS) $(RACE) --keep-going --randomize-all --fail-on-pending \
-	--timeout=30m --poll-progress-after=2m --output-dir=bin/reports
+	--timeout=30m --poll-progress-after=2m --output-dir=bin/reports $(if $(MAKE_TERMOUT),,--no-color)
 GOLANGCI_LINT = go tool -modfile=hack/tools/go.mod golangci-lint
 LOCAL = ROSTER_MANAGER=$(CURDIR)/bin/roster go run ./hack/local
 
 .DEFAULT_GOAL := help
+# One after the other: each of the heavy ones uses all processors by itself.
+.NOTPARALLEL:
 .PHONY: help up down status demo build k8s generate manifests verify vet lint unit integration e2e test bench
 
 help: ## Show this help.
@@ -48,8 +50,9 @@ k8s: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, once, a
 generate: ## Generate the DeepCopy methods of the API types.
 	go tool controller-gen object paths=./api/...
 
-manifests: ## Generate the CustomResourceDefinitions.
+manifests: ## Generate the CustomResourceDefinitions and docs/reference/api.md from them.
 	go tool controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	go run ./hack/apidocs config/crd/bases docs/reference/api.md
 
 ##@ Check
 

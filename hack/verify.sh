@@ -12,10 +12,12 @@ cp -R go.mod go.sum api "$copy"
 	go tool controller-gen object paths=./api/...
 	go tool controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 )
+go run ./hack/apidocs "$copy/config/crd/bases" "$copy/api.md"
 
 status=0
 diff -ru api "$copy/api" || status=1
 diff -ru config/crd/bases "$copy/config/crd/bases" || status=1
+diff -u docs/reference/api.md "$copy/api.md" || status=1
 if [ $status -ne 0 ]; then
 	echo "generated files are not current: run \`make generate manifests\` and commit what changes" >&2
 	exit 1

@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -11,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/status"
 )
 
@@ -46,11 +46,12 @@ func (s *organizationSync) addFinalizers(ctx context.Context) error {
 		if object.GetDeletionTimestamp() != nil || controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer) {
 			return nil
 		}
-		patched, err := s.patchFinalizer(ctx, object, controllerutil.AddFinalizer)
-		if patched != nil {
-			s.finalized.Store(object.GetUID(), patched)
+		after := object.DeepCopyObject().(status.Object)
+		if err := finalizer.Add(ctx, s.Client, after); err != nil {
+			return s.settle(err)
 		}
-		return err
+		s.finalized.Store(object.GetUID(), after)
+		return nil
 	})
 }
 
@@ -62,8 +63,7 @@ func (s *organizationSync) releaseFinalizers(ctx context.Context) error {
 		if !going || !released() {
 			return nil
 		}
-		_, err := s.patchFinalizer(ctx, object, controllerutil.RemoveFinalizer)
-		return err
+		return s.settle(finalizer.Remove(ctx, s.Client, object.DeepCopyObject().(client.Object)))
 	})
 }
 
@@ -85,31 +85,14 @@ func (s *organizationSync) forEach(objects []status.Object, do func(status.Objec
 	return first
 }
 
-// patchFinalizer changes the list of finalizers of the very version of the object that was looked at, and returns the new
-// version. Where that wasn't the latest, the next sync sees to it.
-func (s *organizationSync) patchFinalizer(
-	ctx context.Context, object status.Object, change func(client.Object, string) bool,
-) (status.Object, error) {
-	after, err := patchFinalizer(ctx, s.Client, object, change)
-	switch {
-	case apierrors.IsConflict(err):
+// settle notes that an object has changed since it was looked at, so that the next sync sees to it. One that is gone needs
+// nothing.
+func (s *organizationSync) settle(err error) error {
+	if apierrors.IsConflict(err) {
 		s.outdated.Store(true)
-		return nil, nil
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("write the finalizer of %T %s: %w", object, client.ObjectKeyFromObject(object), err)
+		return nil
 	}
-	return after, nil
-}
-
-func patchFinalizer(
-	ctx context.Context, writer client.Client, object status.Object, change func(client.Object, string) bool,
-) (status.Object, error) {
-	after := object.DeepCopyObject().(status.Object)
-	change(after, v1alpha1.Finalizer)
-	patch := client.MergeFromWithOptions(object, client.MergeFromWithOptimisticLock{})
-	return after, writer.Patch(ctx, after, patch)
+	return client.IgnoreNotFound(err)
 }
 
 // releaseStray lets go an object that gives nothing where it is. A Project is let go by its own controller, which has
@@ -119,6 +102,5 @@ func (r *Reconciler) releaseStray(ctx context.Context, stray status.Object) erro
 	if isProject || !controllerutil.ContainsFinalizer(stray, v1alpha1.Finalizer) {
 		return nil
 	}
-	_, err := patchFinalizer(ctx, r.Client, stray, controllerutil.RemoveFinalizer)
-	return client.IgnoreNotFound(err)
+	return finalizer.Remove(ctx, r.Client, stray.DeepCopyObject().(client.Object))
 }

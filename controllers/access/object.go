@@ -50,10 +50,13 @@ func (s *organizationSync) keepClusterRole(ctx context.Context, wanted *rbacv1.C
 		return fmt.Errorf("get ClusterRole %s: %w", wanted.Name, err)
 	case err != nil:
 		return s.Create(ctx, wanted)
-	case equality.Semantic.DeepEqual(found.Rules, wanted.Rules) && containsAll(found.Labels, wanted.Labels):
+	case equality.Semantic.DeepEqual(found.Rules, wanted.Rules) && found.AggregationRule == nil &&
+		containsAll(found.Labels, wanted.Labels):
 		return nil
 	}
-	found.Rules, found.Labels = wanted.Rules, merged(found.Labels, wanted.Labels)
+	// With an aggregation rule Kubernetes would write other rules into it, again and again.
+	found.Rules, found.AggregationRule = wanted.Rules, nil
+	found.Labels = merged(found.Labels, wanted.Labels)
 	return s.Update(ctx, found)
 }
 

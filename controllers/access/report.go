@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -73,12 +72,7 @@ func (s *organizationSync) writeStatus(ctx context.Context, before, after status
 	if after == nil {
 		return nil
 	}
-	err := status.Update(ctx, s.Client, before, after)
-	if apierrors.IsConflict(err) {
-		s.outdated.Store(true)
-		return nil
-	}
-	return err
+	return s.settle(status.Update(ctx, s.Client, before, after))
 }
 
 // waitsFor names an organization below whose sync hasn't seen yet what this one saw, or is empty.

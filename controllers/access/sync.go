@@ -84,11 +84,15 @@ func (s *organizationSync) changes(ctx context.Context) ([]rbac.NamespaceChange,
 	if err != nil {
 		return nil, err
 	}
+	bound := sets.New[string]()
+	for _, binding := range actual {
+		bound.Insert(binding.RoleRef.Name)
+	}
 	known := map[string]bool{}
 	desired := rbac.DesiredBindings(s.result, func(clusterRole string) bool {
 		binds, found := known[clusterRole]
 		if !found {
-			binds = s.binds(ctx, clusterRole)
+			binds = s.binds(ctx, clusterRole, bound)
 			known[clusterRole] = binds
 		}
 		return binds
@@ -97,12 +101,13 @@ func (s *organizationSync) changes(ctx context.Context) ([]rbac.NamespaceChange,
 	return differ.Difference(desired, actual), nil
 }
 
-// binds says whether anybody needs to be bound to a ClusterRole: it is there and has rules.
-func (s *organizationSync) binds(ctx context.Context, name string) bool {
+// binds says whether anybody needs to be bound to a ClusterRole: it is there and has rules. Who is bound to one that
+// isn't there stays so: somebody deleted it, and it is being made again.
+func (s *organizationSync) binds(ctx context.Context, name string, bound sets.Set[string]) bool {
 	clusterRole := &rbacv1.ClusterRole{}
 	if err := s.Get(ctx, client.ObjectKey{Name: name}, clusterRole, snapshot.Shared); err != nil {
 		s.missing.Insert(name)
-		return false
+		return bound.Has(name)
 	}
 	return len(clusterRole.Rules) > 0
 }

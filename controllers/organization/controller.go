@@ -24,6 +24,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
@@ -124,10 +125,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if organization.DeletionTimestamp != nil {
 		return r.end(ctx, organization)
 	}
-	if controllerutil.AddFinalizer(organization, v1alpha1.Finalizer) {
-		if err := r.Update(ctx, organization); err != nil {
-			return reconcile.Result{}, client.IgnoreNotFound(err)
-		}
+	if err := finalizer.Add(ctx, r.Client, organization); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	if organization.IsPersonal() {
 		return reconcile.Result{}, nil
@@ -230,6 +229,5 @@ func (r *Reconciler) deleteNamespace(ctx context.Context, organization string) (
 }
 
 func (r *Reconciler) release(ctx context.Context, organization *v1alpha1.Organization) error {
-	controllerutil.RemoveFinalizer(organization, v1alpha1.Finalizer)
-	return client.IgnoreNotFound(r.Update(ctx, organization))
+	return finalizer.Remove(ctx, r.Client, organization)
 }

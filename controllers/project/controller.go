@@ -18,13 +18,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
@@ -47,6 +47,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Named("project").
 		For(&v1alpha1.Project{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.namespaceChanged)).
+		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.organizationChanged),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
 		Complete(r)
 }
@@ -72,6 +74,20 @@ func (r *Reconciler) namespaceChanged(ctx context.Context, object client.Object)
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{
 			Namespace: v1alpha1.OrganizationNamespace(organization), Name: project,
 		}})
+	}
+	return requests
+}
+
+// organizationChanged: the projects of an organization, which may have been there before it.
+func (r *Reconciler) organizationChanged(ctx context.Context, object client.Object) []reconcile.Request {
+	var projects v1alpha1.ProjectList
+	namespace := client.InNamespace(v1alpha1.OrganizationNamespace(object.GetName()))
+	if err := r.List(ctx, &projects, namespace, snapshot.Shared); err != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range projects.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&projects.Items[i])})
 	}
 	return requests
 }
@@ -103,10 +119,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if remaining {
 		return reconcile.Result{RequeueAfter: releaseRetry}, nil
 	}
-	if exists && controllerutil.RemoveFinalizer(project, v1alpha1.Finalizer) {
-		return reconcile.Result{}, client.IgnoreNotFound(r.Update(ctx, project))
+	if !exists {
+		return reconcile.Result{}, nil
 	}
-	return reconcile.Result{}, nil
+	return reconcile.Result{}, finalizer.Remove(ctx, r.Client, project)
 }
 
 func policyOf(project *v1alpha1.Project) v1alpha1.DeletionPolicy {
@@ -134,10 +150,8 @@ func (r *Reconciler) organizationInOrder(ctx context.Context, organization strin
 func (r *Reconciler) keep(
 	ctx context.Context, organization string, project *v1alpha1.Project,
 ) (reconcile.Result, error) {
-	if controllerutil.AddFinalizer(project, v1alpha1.Finalizer) {
-		if err := r.Update(ctx, project); err != nil {
-			return reconcile.Result{}, client.IgnoreNotFound(err)
-		}
+	if err := finalizer.Add(ctx, r.Client, project); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	var errs []error
 	for _, name := range project.NamespaceNames() {
@@ -234,8 +248,8 @@ func (r *Reconciler) releaseStray(ctx context.Context, key client.ObjectKey) err
 	if err := r.Get(ctx, key, project); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	if project.DeletionTimestamp != nil && controllerutil.RemoveFinalizer(project, v1alpha1.Finalizer) {
-		return client.IgnoreNotFound(r.Update(ctx, project))
+	if project.DeletionTimestamp == nil {
+		return nil
 	}
-	return nil
+	return finalizer.Remove(ctx, r.Client, project)
 }

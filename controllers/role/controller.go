@@ -19,13 +19,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
@@ -145,10 +145,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if role.DeletionTimestamp != nil {
 		return r.end(ctx, role)
 	}
-	if controllerutil.AddFinalizer(role, v1alpha1.Finalizer) {
-		if err := r.Update(ctx, role); err != nil {
-			return reconcile.Result{}, client.IgnoreNotFound(err)
-		}
+	if err := finalizer.Add(ctx, r.Client, role); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	return r.keep(ctx, role)
 }
@@ -269,10 +267,7 @@ func (r *Reconciler) end(ctx context.Context, role *v1alpha1.Role) (reconcile.Re
 	if err != nil || result.RequeueAfter > 0 {
 		return result, err
 	}
-	if controllerutil.RemoveFinalizer(role, v1alpha1.Finalizer) {
-		return result, client.IgnoreNotFound(r.Update(ctx, role))
-	}
-	return result, nil
+	return result, finalizer.Remove(ctx, r.Client, role)
 }
 
 // removeClusterRoles deletes the ClusterRoles of a Role, after the last binding to them.

@@ -46,6 +46,11 @@ func (l *local) demo(ctx context.Context, data string) error {
 		if err != nil {
 			return err
 		}
+		if memberships, err := viewer.list(ctx, "Membership"); err != nil {
+			return err
+		} else if len(memberships) > 0 {
+			l.say("%d Memberships are there already: for figures of the import alone, `make down` first", len(memberships))
+		}
 		measured, err := l.converge(ctx, cluster, viewer, manifests)
 		if err != nil {
 			return err

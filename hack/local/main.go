@@ -9,10 +9,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 func main() {
+	// What a library has to say beyond an error is of no use to who waits for the control plane.
+	log.SetLogger(logr.Discard())
 	// An interrupt ends the command, and with it this process: nothing has to be given back.
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	if err := command().ExecuteContext(ctx); err != nil {

@@ -96,8 +96,15 @@ var _ = Describe("In small dense worlds of every kind", func() {
 			if wait <= 0 {
 				t.Fatalf("NextChange of %s is %s, which isn't after %s", organization, result.NextChange, now)
 			}
-			later := now.Add(time.Duration(rapid.Int64Range(1, int64(wait)-1).Draw(t, "later")))
-			sameResult(t, world, result, access.Evaluate(world, organization, later), "a moment before NextChange")
+			// All drawn instants are whole hours.
+			for _, later := range []time.Duration{
+				1, 30 * time.Minute, 59 * time.Minute, 90 * time.Minute, 150 * time.Minute, wait - 1,
+			} {
+				if later < wait {
+					sameResult(t, world, result, access.Evaluate(world, organization, now.Add(later)),
+						"an instant before NextChange")
+				}
+			}
 		})
 	})
 

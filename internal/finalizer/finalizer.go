@@ -1,0 +1,39 @@
+// Package finalizer puts Roster's finalizer on objects and takes it off again, and writes nothing else of them: a whole
+// update would write the spec in Go's own spelling (168h as 168h0m0s), and a repository's tool would see drift.
+package finalizer
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// Add makes sure that an object has the finalizer. The object becomes what was written. It fails on a conflict when the
+// object has changed since it was read.
+func Add(ctx context.Context, writer client.Client, object client.Object) error {
+	return patch(ctx, writer, object, controllerutil.AddFinalizer)
+}
+
+// Remove lets an object go. One that is gone already is no error.
+func Remove(ctx context.Context, writer client.Client, object client.Object) error {
+	return client.IgnoreNotFound(patch(ctx, writer, object, controllerutil.RemoveFinalizer))
+}
+
+func patch(
+	ctx context.Context, writer client.Client, object client.Object, change func(client.Object, string) bool,
+) error {
+	before := object.DeepCopyObject().(client.Object)
+	if !change(object, v1alpha1.Finalizer) {
+		return nil
+	}
+	// The list is written as a whole, so an older view must not win.
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := writer.Patch(ctx, object, patch); err != nil {
+		return fmt.Errorf("write the finalizer of %T %s: %w", object, client.ObjectKeyFromObject(object), err)
+	}
+	return nil
+}

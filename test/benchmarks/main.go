@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+)
+
+// maxSubjects is the most users that one binding holds, so that both sides write one binding a namespace.
+const maxSubjects = 1000
+
+// options say how large a benchmark is.
+type options struct {
+	users, namespaces int
+	// rounds is how often both sides take their turns.
+	rounds int
+	// repairs is how often one binding is tampered with, in each way, and how many projects are added.
+	repairs int
+	// writers of the plain client; 0 tries some numbers and takes the best.
+	writers int
+	// idle is how long nothing may be written after a restart.
+	idle time.Duration
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := command(ctx, os.Args[1:])
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "benchmarks:", err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context, arguments []string) error {
+	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr)))
+	// The plain client is to be fast, not small.
+	debug.SetGCPercent(400)
+	options, err := parse(arguments)
+	if err != nil {
+		return err
+	}
+	found, err := measure(ctx, options, os.Stderr)
+	if err != nil {
+		return err
+	}
+	return found.print(os.Stdout, options)
+}
+
+func parse(arguments []string) (options, error) {
+	var parsed options
+	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
+	flags.IntVar(&parsed.users, "users", maxSubjects, "members of the team")
+	flags.IntVar(&parsed.namespaces, "namespaces", 1000, "projects with one namespace each")
+	flags.IntVar(&parsed.rounds, "rounds", 3, "how often both sides take their turns")
+	flags.IntVar(&parsed.repairs, "repairs", 5, "how often a project is added, and a binding tampered with in each way")
+	flags.IntVar(&parsed.writers, "writers", 0, "requests that the plain client has in flight; 0 finds the best number")
+	flags.DurationVar(&parsed.idle, "idle", time.Minute, "how long nothing may be written after a restart")
+	if err := flags.Parse(arguments); err != nil {
+		return parsed, err
+	}
+	return parsed, parsed.validate()
+}
+
+func (o options) validate() error {
+	for _, flag := range []struct {
+		name                   string
+		value, lowest, highest int
+	}{
+		{"users", o.users, 2, maxSubjects},
+		{"namespaces", o.namespaces, 1, 2000},
+		{"rounds", o.rounds, 1, 100},
+		{"repairs", o.repairs, 1, o.namespaces},
+		{"writers", o.writers, 0, 1000},
+	} {
+		if flag.value < flag.lowest || flag.value > flag.highest {
+			return fmt.Errorf("--%s=%d: choose a number from %d to %d", flag.name, flag.value, flag.lowest, flag.highest)
+		}
+	}
+	return nil
+}
+
+// measure does all measurements on a control plane of their own.
+func measure(ctx context.Context, options options, progress io.Writer) (found *results, err error) {
+	stage, err := prepare(ctx, options, progress)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stage.close()) }()
+	found = &results{}
+	for _, step := range []func(context.Context, *results) error{
+		stage.findWriters, stage.measureTurns, stage.measureProjects, stage.measureRepairs, stage.measureRestart,
+	} {
+		if err := step(ctx, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
