@@ -43,7 +43,7 @@ func fastest(name string, world access.World) time.Duration {
 
 // The bounds leave room for the race detector and a busy machine; without them an evaluation takes about a tenth.
 var _ = Describe("Evaluating", func() {
-	It("takes less than half a second for 1,000 users in 1,000 namespaces through one team", func() {
+	It("takes less than a second for 1,000 users in 1,000 namespaces through one team", func() {
 		users, projects := numbered("user", 1000), numbered("project", 1000)
 		elements := []element{
 			organization("acme"), members("acme", users, roles("member")),
@@ -52,14 +52,14 @@ var _ = Describe("Evaluating", func() {
 		for _, name := range projects {
 			elements = append(elements, project("acme", name))
 		}
-		Expect(fastest("1,000 users, 1,000 namespaces", world(elements...))).To(BeNumerically("<", 500*time.Millisecond))
+		Expect(fastest("1,000 users, 1,000 namespaces", world(elements...))).To(BeNumerically("<", time.Second))
 	})
 
-	It("takes less than a second for 10,000 members", func() {
+	It("takes less than three seconds for 10,000 members", func() {
 		elements := []element{organization("acme"), members("acme", numbered("user", 10000), roles("viewer"))}
 		for _, name := range numbered("project", 100) {
 			elements = append(elements, project("acme", name))
 		}
-		Expect(fastest("10,000 members", world(elements...))).To(BeNumerically("<", time.Second))
+		Expect(fastest("10,000 members", world(elements...))).To(BeNumerically("<", 3*time.Second))
 	})
 })

@@ -148,6 +148,13 @@ var _ = Describe("Compile", func() {
 			ResourceNames: []string{"ci"}, Verbs: []string{"get"}}),
 	)
 
+	It("leaves out paths that aren't resources, which a namespace can't give", func() {
+		mixed := rule("", "pods", "get")
+		mixed.NonResourceURLs = []string{"/metrics"}
+		Expect(compileRules(mixed, rbacv1.PolicyRule{NonResourceURLs: []string{"*"}, Verbs: []string{"*"}}).Project).
+			To(Equal([]rbacv1.PolicyRule{rule("", "pods", "get")}))
+	})
+
 	It("says Narrowed where more than that had to be left out", func() {
 		compiled := compileRules(rule("", "*", "*"))
 		Expect(compiled.Project).To(Equal([]rbacv1.PolicyRule{rule("", "*", writeVerbs...)}))

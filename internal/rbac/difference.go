@@ -3,6 +3,8 @@ package rbac
 import (
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -112,20 +114,15 @@ func (d Differ) shards(
 	if size == 0 {
 		size = MaxShardSize
 	}
-	count := countShards(clusterRole, actual)
-	if first := actual[clusterRole]; len(holders.Subjects) <= size && (count == 0 || count == 1 && first != nil) {
+	numbers := shardNumbers(clusterRole, actual)
+	if first := actual[clusterRole]; len(holders.Subjects) <= size &&
+		(len(numbers) == 0 || len(numbers) == 1 && first != nil) {
 		return []step{d.single(namespace, clusterRole, holders, first)}
 	}
 	missing := sets.New(holders.Subjects...)
 	var shards []step
-	highest := 0
-	for n, left := 1, count; left > 0; n++ {
+	for _, n := range numbers {
 		before := actual[shardName(clusterRole, n)]
-		if before == nil {
-			continue
-		}
-		left--
-		highest = n
 		after := d.binding(namespace, clusterRole, n, holders, before)
 		for _, subject := range before.Subjects {
 			if missing.Has(subject) && len(after.Subjects) < size {
@@ -141,7 +138,10 @@ func (d Differ) shards(
 		shards[at].after.Subjects = append(shards[at].after.Subjects, remaining[:room]...)
 		remaining = remaining[room:]
 	}
-	for n := highest + 1; len(remaining) > 0; n++ {
+	for n := 1; len(remaining) > 0; n++ {
+		if slices.Contains(numbers, n) {
+			continue
+		}
 		after := d.binding(namespace, clusterRole, n, holders, nil)
 		room := min(size, len(remaining))
 		after.Subjects = slices.Clone(remaining[:room])
@@ -168,23 +168,23 @@ func (d Differ) single(namespace, clusterRole string, holders Holders, before *r
 	return step{before: before, after: after}
 }
 
-// countShards is the number of bindings of a ClusterRole, as far as their numbers can be trusted: a name with a number
-// that nobody would reach isn't one of ours and is removed with the rest.
-func countShards(clusterRole string, actual map[string]*rbacv1.RoleBinding) int {
-	count, gap := 0, 0
-	for n := 1; gap <= maxShardGap; n++ {
-		if actual[shardName(clusterRole, n)] != nil {
-			count++
-			gap = 0
+// shardNumbers are the numbers of the bindings of a ClusterRole that are there, sorted. A name that looks like a shard's
+// and isn't spelled as Roster would isn't one, and is removed with the rest.
+func shardNumbers(clusterRole string, actual map[string]*rbacv1.RoleBinding) []int {
+	var numbers []int
+	for name := range actual {
+		if name == clusterRole {
+			numbers = append(numbers, 1)
 			continue
 		}
-		gap++
+		suffix, isShard := strings.CutPrefix(name, clusterRole+":shard-")
+		if n, err := strconv.Atoi(suffix); isShard && err == nil && n > 1 && name == shardName(clusterRole, n) {
+			numbers = append(numbers, n)
+		}
 	}
-	return count
+	slices.Sort(numbers)
+	return numbers
 }
-
-// maxShardGap is how many numbers of deleted shards in a row are looked past.
-const maxShardGap = 16
 
 func (d Differ) binding(
 	namespace, clusterRole string, n int, holders Holders, before *rbacv1.RoleBinding,

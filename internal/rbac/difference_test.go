@@ -182,6 +182,19 @@ var _ = Describe("Difference", func() {
 		Expect([]bool{changes[0].Revokes, changes[1].Revokes, changes[2].Revokes}).To(Equal([]bool{true, true, false}))
 	})
 
+	It("finds a shard behind many that were deleted, and fills the free numbers around it", func() {
+		names := make([]string, 0, 25)
+		for n := range 25 {
+			names = append(names, fmt.Sprintf("user-%02d", n))
+		}
+		one := rbac.Differ{Organization: "acme", ShardSize: 1}
+		changes := one.Difference(wanted(users(names...)...),
+			[]*rbacv1.RoleBinding{live("one", viewerRole+":shard-20", user("user-07"))})
+		Expect(lines(changes)).To(HaveLen(24))
+		Expect(lines(changes)).To(HaveEach(SatisfyAll(HavePrefix("create one/"), Not(ContainSubstring("user-07")))))
+		Expect(lines(changes)).NotTo(ContainElement(ContainSubstring("shard-20 ")))
+	})
+
 	It("makes shards of a thousand where nothing else is said", func() {
 		subjects := make([]rbacv1.Subject, 0, 2500)
 		for i := range 2500 {
