@@ -70,7 +70,7 @@ type MembershipPolicy struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="!('owner' in self)",message="only spec.owners makes an owner; leave owner out of defaultRoles"
-	// +kubebuilder:validation:XValidation:rule="!('none' in self) || size(self) == 1",message="none means no role at all and stands alone"
+	// +kubebuilder:validation:XValidation:rule="!('none' in self) || size(self) == 1",message="none means no role at all and stands alone; remove it or the other roles"
 	DefaultRoles []RoleName `json:"defaultRoles,omitempty"`
 
 	// invitationTTL is how long an invitation can be answered that doesn't say so itself. A duration such as 168h.
@@ -161,9 +161,9 @@ type MemberCounts struct {
 // +kubebuilder:printcolumn:name=Projects,type=integer,JSONPath=`.status.projects`
 // +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="an organization's name is a DNS label of at most 40 characters: lower-case letters, digits and '-', beginning and ending with a letter or digit"
-// +kubebuilder:validation:XValidation:rule="!(self.metadata.name in ['org', 'roster', 'default', 'kube']) && !self.metadata.name.startsWith('org-') && !self.metadata.name.startsWith('kube-')",message="org, roster, default, kube, org-* and kube-* can't be an organization's name, as its namespaces would look like the cluster's own or another organization's; choose another name"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.parent) || self.spec.parent != self.metadata.name",message="an organization can't be its own parent; leave spec.parent out for an organization that stands on its own"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="an organization's name is a DNS label of at most 40 characters: lower-case letters, digits and '-', beginning and ending with a letter or digit",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="!(self.metadata.name in ['org', 'roster', 'default', 'kube']) && !self.metadata.name.startsWith('org-') && !self.metadata.name.startsWith('kube-')",message="org, roster, default, kube, org-* and kube-* can't be an organization's name, as its namespaces would look like the cluster's own or another organization's; choose another name",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.parent) || self.spec.parent != self.metadata.name",message="an organization can't be its own parent; leave spec.parent out for an organization that stands on its own",fieldPath=".spec.parent"
 type Organization struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -107,8 +107,8 @@ type RoleStatus struct {
 // +kubebuilder:printcolumn:name=Rules,type=integer,JSONPath=`.status.effectiveRules`
 // +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="a role's name is a DNS label of at most 63 characters: lower-case letters, digits and '-', beginning and ending with a letter or digit"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.includes) || !(self.metadata.name in self.spec.includes)",message="a role can't include itself"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="a role's name is a DNS label of at most 63 characters: lower-case letters, digits and '-', beginning and ending with a letter or digit",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.includes) || !(self.metadata.name in self.spec.includes)",message="a role can't include itself; take its own name out of spec.includes",fieldPath=".spec.includes"
 type Role struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

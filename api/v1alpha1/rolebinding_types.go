@@ -42,7 +42,7 @@ type Subject struct {
 // RoleBindingSpec says who is granted which role where and for how long.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.projects), has(self.projectSelector), has(self.organizationWide) && self.organizationWide].filter(x, x).size() == 1",message="choose exactly one of projects, projectSelector and organizationWide: true"
-// +kubebuilder:validation:XValidation:rule="!has(self.notBefore) || !has(self.expiresAt) || self.notBefore < self.expiresAt",message="notBefore must be earlier than expiresAt"
+// +kubebuilder:validation:XValidation:rule="!has(self.notBefore) || !has(self.expiresAt) || self.notBefore < self.expiresAt",message="notBefore must be earlier than expiresAt; set an earlier spec.notBefore or a later spec.expiresAt"
 type RoleBindingSpec struct {
 	// role is the name of a Role.
 	// +required

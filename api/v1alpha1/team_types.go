@@ -95,8 +95,8 @@ type TeamStatus struct {
 // +kubebuilder:printcolumn:name=Projects,type=integer,JSONPath=`.status.projects`
 // +kubebuilder:printcolumn:name=Ready,type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="a team's name has at most 63 characters"
-// +kubebuilder:validation:XValidation:rule="!has(self.spec.parent) || self.spec.parent != self.metadata.name",message="a team can't be its own parent; leave spec.parent out for a team at the top"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="a team's name has at most 63 characters; choose a shorter one",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.parent) || self.spec.parent != self.metadata.name",message="a team can't be its own parent; leave spec.parent out for a team at the top",fieldPath=".spec.parent"
 type Team struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -48,6 +48,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		For(&v1alpha1.Role{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(r.including),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(r.namesakes),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.inheriting),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&rbacv1.ClusterRole{}, handler.EnqueueRequestsFromMapFunc(r.clusterRoleChanged)).
@@ -75,6 +77,22 @@ func (r *Reconciler) dependents(ctx context.Context, names []string) []reconcile
 			if !slices.Contains(names, role.Name) {
 				names = append(names, role.Name)
 			}
+		}
+	}
+	return requests
+}
+
+// namesakes are the Roles of the same name elsewhere: of those along one line of parents only the topmost counts.
+func (r *Reconciler) namesakes(ctx context.Context, object client.Object) []reconcile.Request {
+	var roles v1alpha1.RoleList
+	if err := r.List(ctx, &roles, snapshot.Shared); err != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range roles.Items {
+		role := &roles.Items[i]
+		if role.Name == object.GetName() && role.Namespace != object.GetNamespace() {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(role)})
 		}
 	}
 	return requests

@@ -151,11 +151,11 @@ func bounds(field apiextensionsv1.JSONSchemaProps) []string {
 
 // gatherRules lists the messages of the rules that the schema holds, each with its place.
 func gatherRules(rules *[]string, place string, schema apiextensionsv1.JSONSchemaProps) {
-	where := "the object"
-	if place != "" {
-		where = "`" + strings.TrimPrefix(place, ".") + "`"
-	}
 	for _, rule := range schema.XValidations {
+		where := "the object"
+		if field := strings.TrimPrefix(place+rule.FieldPath, "."); field != "" {
+			where = "`" + field + "`"
+		}
 		*rules = append(*rules, fmt.Sprintf("- %s: %s\n", where, oneLine(rule.Message)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {

@@ -28,9 +28,6 @@ import (
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
-// leaseName is the Lease that elects the leader.
-const leaseName = "roster-manager"
-
 // ownLabels are what Roster itself puts on namespaces.
 var ownLabels = map[string]struct{}{
 	v1alpha1.LabelOrganization: {}, v1alpha1.LabelProject: {}, v1alpha1.LabelManagedBy: {}, v1alpha1.LabelRole: {},
@@ -79,15 +76,20 @@ func loadConfig(kubeconfig string) (*rest.Config, error) {
 
 // New wires the controllers into a manager.
 func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manager, error) {
+	lease, err := newLease(config, options)
+	if err != nil {
+		return nil, err
+	}
 	manager, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                        NewScheme(),
-		Metrics:                       metricsserver.Options{BindAddress: options.MetricsAddress},
-		HealthProbeBindAddress:        options.HealthAddress,
-		PprofBindAddress:              options.ProfilingAddress,
-		LeaderElection:                options.LeaderElection,
-		LeaderElectionID:              leaseName,
-		LeaderElectionNamespace:       options.LeaderElectionNamespace,
-		LeaderElectionReleaseOnCancel: true,
+		Scheme:                              NewScheme(),
+		Metrics:                             metricsserver.Options{BindAddress: options.MetricsAddress},
+		HealthProbeBindAddress:              options.HealthAddress,
+		PprofBindAddress:                    options.ProfilingAddress,
+		LeaderElection:                      options.LeaderElection,
+		LeaderElectionID:                    leaseName,
+		LeaderElectionResourceLockInterface: lease,
+		LeaderElectionReleaseOnCancel:       true,
+		RenewDeadline:                       ptr.To(renewDeadline),
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject: map[client.Object]cache.ByObject{

@@ -68,7 +68,7 @@ func closure(role *v1alpha1.Role, sources Sources, compiled *Compiled) []*v1alph
 			switch {
 			case included == nil:
 				compiled.MissingRoles = append(compiled.MissingRoles, string(name))
-			case !slices.Contains(roles, included):
+			case !containsRole(roles, included):
 				roles = append(roles, included)
 			}
 		}
@@ -81,15 +81,27 @@ func includesItself(role *v1alpha1.Role, sources Sources) bool {
 	for next := 0; next < len(seen); next++ {
 		for _, name := range seen[next].Spec.Includes {
 			included := sources.Included(seen[next], name)
-			if included == role {
+			if included == nil {
+				continue
+			}
+			if isSameRole(included, role) {
 				return true
 			}
-			if included != nil && !slices.Contains(seen, included) {
+			if !containsRole(seen, included) {
 				seen = append(seen, included)
 			}
 		}
 	}
 	return false
+}
+
+func containsRole(roles []*v1alpha1.Role, role *v1alpha1.Role) bool {
+	return slices.ContainsFunc(roles, func(other *v1alpha1.Role) bool { return isSameRole(other, role) })
+}
+
+// isSameRole goes by the name: the sources may return another copy each time they are asked.
+func isSameRole(a, b *v1alpha1.Role) bool {
+	return a.Namespace == b.Namespace && a.Name == b.Name
 }
 
 func (c *Compiled) addRules(role *v1alpha1.Role, sources Sources) {

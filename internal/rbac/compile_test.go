@@ -22,8 +22,9 @@ type library struct {
 	clusterRoles map[string]*rbacv1.ClusterRole
 }
 
+// Included returns another copy each time, as a cache does.
 func (l library) Included(_ *v1alpha1.Role, name v1alpha1.RoleName) *v1alpha1.Role {
-	return l.roles[name]
+	return l.roles[name].DeepCopy()
 }
 
 func (l library) ClusterRole(name string) *rbacv1.ClusterRole { return l.clusterRoles[name] }

@@ -101,6 +101,7 @@ func measure(ctx context.Context, options options, progress io.Writer) (found *r
 		stage.findWriters, stage.measureTurns, stage.measureProjects, stage.measureRepairs, stage.measureRestart,
 	} {
 		if err := step(ctx, found); err != nil {
+			stage.showLog()
 			return nil, err
 		}
 	}

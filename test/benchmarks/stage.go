@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -33,6 +34,8 @@ const (
 	setupWriters = 24
 	// patience bounds each wait. It is far above every goal: what takes longer is broken.
 	patience = 5 * time.Minute
+	// logTail is how many bytes of the manager's log are shown when something is broken.
+	logTail = 4096
 	// settledFor is how long the manager must have had nothing to do.
 	settledFor = 300 * time.Millisecond
 )
@@ -70,6 +73,7 @@ func prepare(ctx context.Context, options options, progress io.Writer) (_ *stage
 		return nil, err
 	}
 	if err := s.furnish(ctx); err != nil {
+		s.showLog()
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -79,6 +83,17 @@ func username(n int) string { return fmt.Sprintf("user-%04d@bench.example", n) }
 
 func (s *stage) say(format string, arguments ...any) {
 	_, _ = fmt.Fprintf(s.progress, format+"\n", arguments...)
+}
+
+// showLog shows what the manager said last, before the control plane and its logs are removed.
+func (s *stage) showLog() {
+	if s.manager == nil {
+		return
+	}
+	content, err := os.ReadFile(s.manager.LogPath())
+	if err == nil {
+		s.say("the manager's log ends with:\n%s", content[max(0, len(content)-logTail):])
+	}
 }
 
 func (s *stage) close() error {

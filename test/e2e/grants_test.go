@@ -262,6 +262,24 @@ var _ = Describe("A Team", func() {
 		expect.Allowed(ctx, acme.user("bo"), asDeveloper, stock)
 	})
 
+	It("whose parent leads back to it gains nothing by it and says so", func(ctx SpecContext) {
+		acme := openAccount(ctx, "grant-team-cycle")
+		shop := acme.project(ctx, "shop")
+		acme.join(ctx, "bo", "member")
+		above := acme.team(ctx, "engineering", v1alpha1.TeamSpec{Role: "viewer", Projects: objectNames("shop")})
+		below := acme.team(ctx, "makers", v1alpha1.TeamSpec{Parent: "engineering", Members: acme.users("bo")})
+		expect.Allowed(ctx, acme.user("bo"), asViewer, shop)
+
+		expectations.Change(ctx, expect, above, func(t *v1alpha1.Team) { t.Spec.Parent = "makers" })
+		expectCondition(ctx, below, v1alpha1.ConditionReady, `False ParentCycle: following spec.parent from team `+
+			`"engineering" leads back to this team, so its parent doesn't count; take spec.parent out of one of the teams`)
+		expect.Refused(ctx, acme.user("bo"), asViewer, shop)
+
+		expectations.Change(ctx, expect, above, func(t *v1alpha1.Team) { t.Spec.Parent = "" })
+		expect.Ready(ctx, above, below)
+		expect.Allowed(ctx, acme.user("bo"), asViewer, shop)
+	})
+
 	It("gives nothing to who isn't a member of the organization, and says whom it misses", func(ctx SpecContext) {
 		acme := openAccount(ctx, "grant-team-missing")
 		shop := acme.project(ctx, "shop")
@@ -748,6 +766,82 @@ var _ = Describe("A Role", func() {
 	})
 })
 
+var _ = Describe("A Role that isn't in order", func() {
+	It("because the catalogue has its name means nothing and says so", func(ctx SpecContext) {
+		acme := openAccount(ctx, "grant-name-taken")
+		shop := acme.project(ctx, "shop")
+		role := &v1alpha1.Role{
+			ObjectMeta: expectations.InOrganization(acme.Name, "viewer"),
+			Spec:       v1alpha1.RoleSpec{Rules: []rbacv1.PolicyRule{reads("", "secrets")}},
+		}
+		expect.Create(ctx, role)
+		expectCondition(ctx, role, v1alpha1.ConditionReady, `False NameTaken: the name "viewer" is used by the catalogue, and `+
+			"means that Role here too; choose another name")
+		acme.join(ctx, "bo", "viewer")
+		expect.Allowed(ctx, acme.user("bo"), asViewer, shop)
+		expect.Refused(ctx, acme.user("bo"), "list secrets", shop)
+		expect.Delete(ctx, role)
+		expect.Gone(ctx, role)
+		expect.Allowed(ctx, acme.user("bo"), asViewer, shop)
+	})
+
+	It("because an organization above has its name means nothing until that one is gone", func(ctx SpecContext) {
+		acme := openAccount(ctx, "grant-name-above")
+		emea := acme.below(ctx, "grant-name-above-sub")
+		shop := emea.project(ctx, "shop")
+		above := acme.role(ctx, "auditor", v1alpha1.RoleSpec{Rules: []rbacv1.PolicyRule{reads("", "secrets")}})
+		below := &v1alpha1.Role{
+			ObjectMeta: expectations.InOrganization(emea.Name, "auditor"),
+			Spec:       v1alpha1.RoleSpec{Rules: []rbacv1.PolicyRule{reads("example.com", "widgets")}},
+		}
+		expect.Create(ctx, below)
+		expectCondition(ctx, below, v1alpha1.ConditionReady, `False NameTaken: the name "auditor" is used by organization `+
+			"grant-name-above, and means that Role here too; choose another name")
+		membership := emea.join(ctx, "bo", "auditor")
+		expect.Allowed(ctx, acme.user("bo"), "list secrets", shop)
+		expect.Refused(ctx, acme.user("bo"), "list widgets.example.com", shop)
+
+		expect.Delete(ctx, above)
+		expect.Refused(ctx, acme.user("bo"), "list secrets", shop)
+		expect.Ready(ctx, below, membership)
+		expect.Allowed(ctx, acme.user("bo"), "list widgets.example.com", shop)
+	})
+
+	It("because it includes itself by way of another has none of what it includes", func(ctx SpecContext) {
+		acme := openAccount(ctx, "grant-include-cycle")
+		shop := acme.project(ctx, "shop")
+		first := acme.role(ctx, "first", v1alpha1.RoleSpec{Rules: []rbacv1.PolicyRule{reads("", "secrets")}})
+		second := acme.role(ctx, "second", v1alpha1.RoleSpec{Includes: roles("first")})
+		acme.join(ctx, "bo", "second")
+		expect.Allowed(ctx, acme.user("bo"), "list secrets", shop)
+
+		expectations.Change(ctx, expect, first, func(r *v1alpha1.Role) { r.Spec.Includes = roles("second") })
+		for _, role := range []*v1alpha1.Role{first, second} {
+			expectCondition(ctx, role, v1alpha1.ConditionReady, "False IncludeCycle: spec.includes leads back to this Role, so "+
+				"all that it includes is left out; take one of the includes out")
+		}
+		expect.Refused(ctx, acme.user("bo"), "list secrets", shop)
+
+		expectations.Change(ctx, expect, first, func(r *v1alpha1.Role) { r.Spec.Includes = nil })
+		expect.Ready(ctx, first, second)
+		expect.Allowed(ctx, acme.user("bo"), "list secrets", shop)
+	})
+
+	It("because it would hand out identities goes without, and says what is left out", func(ctx SpecContext) {
+		acme := openAccount(ctx, "grant-narrowed")
+		shop := acme.project(ctx, "shop")
+		role := acme.role(ctx, "everything", v1alpha1.RoleSpec{Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{""}, Resources: []string{"*"}, Verbs: []string{"*"}},
+		}})
+		expectCondition(ctx, role, v1alpha1.ConditionNarrowed, `True HandsOutIdentities: create on every resource of API `+
+			`groups [""] is left out, since it includes serviceaccounts/token; name the resources`)
+		acme.join(ctx, "bo", "everything")
+		expect.Allowed(ctx, acme.user("bo"), "delete pods", shop)
+		expect.Refused(ctx, acme.user("bo"), "create serviceaccounts/token", shop)
+		expect.Refused(ctx, acme.user("bo"), "impersonate serviceaccounts", shop)
+	})
+})
+
 // account is an organization that a spec has for itself. Its owner is the user "owner".
 type account struct {
 	*v1alpha1.Organization
@@ -854,7 +948,7 @@ func reads(group, resource string) rbacv1.PolicyRule {
 
 // soon is some seconds ahead, as exactly as an object can say it.
 func soon() metav1.Time {
-	return metav1.NewTime(time.Now().Add(4 * time.Second).Truncate(time.Second))
+	return metav1.NewTime(time.Now().Add(6 * time.Second).Truncate(time.Second))
 }
 
 // expectSwitch waits until access comes or goes, and holds that against an instant: not before it, and no more than a

@@ -296,6 +296,61 @@ var _ = Describe("An Organization's parent", func() {
 	})
 })
 
+var _ = Describe("Organizations", func() {
+	It("inherit down to the eighth level, and one that is deeper says so", func(ctx SpecContext) {
+		acme := openAccount(ctx, "life-deep-1")
+		acme.join(ctx, "bo", "viewer")
+		deepest := acme
+		for level := 2; level <= v1alpha1.MaxOrganizationDepth; level++ {
+			deepest = deepest.below(ctx, fmt.Sprintf("life-deep-%d", level))
+		}
+		Expect(deepest.Status.Depth).To(BeEquivalentTo(v1alpha1.MaxOrganizationDepth))
+		expect.Allowed(ctx, acme.user("bo"), asMember, deepest.namespace())
+
+		tooDeep := expectations.Organization("life-deep-9", acme.user("gus"))
+		tooDeep.Spec.Parent = deepest.Name
+		expect.Create(ctx, tooDeep)
+		expectCondition(ctx, tooDeep, v1alpha1.ConditionReady, "False ParentTooDeep: organizations nest at most 8 deep and "+
+			"this one would be deeper, so it inherits nothing; choose a spec.parent nearer to the root")
+		expect.Allowed(ctx, acme.user("gus"), asOwner, "org-life-deep-9")
+		expect.Refused(ctx, acme.user("bo"), asMember, "org-life-deep-9")
+	})
+
+	It("have none below a Personal one", func(ctx SpecContext) {
+		personal := expectations.Organization("life-below-personal", "bo@life-below-personal.example")
+		personal.Spec.Type = v1alpha1.OrganizationPersonal
+		made(ctx, personal)
+		below := expectations.Organization("life-below-personal-sub", "owner@life-below-personal.example")
+		below.Spec.Parent = personal.Name
+		expect.Create(ctx, below)
+		expectCondition(ctx, below, v1alpha1.ConditionReady, `False ParentPersonal: organization "life-below-personal" is `+
+			"Personal and can't have others below it; choose another spec.parent")
+		expect.Refused(ctx, "bo@life-below-personal.example", asMember, "org-life-below-personal-sub")
+	})
+
+	It("count their owners, members, teams and projects", func(ctx SpecContext) {
+		acme := openAccount(ctx, "life-counts")
+		emea := acme.below(ctx, "life-counts-sub")
+		acme.join(ctx, "bo", "viewer")
+		emea.join(ctx, "chloe", "viewer")
+		emea.team(ctx, "makers", v1alpha1.TeamSpec{Members: acme.users("bo", "chloe")})
+		emea.project(ctx, "shop")
+		suspended := expectations.Membership(emea.Name, "dmitri", acme.user("dmitri"), "viewer")
+		suspended.Spec.Suspended = true
+		invited := expectations.Membership(emea.Name, "emma", acme.user("emma"), "viewer")
+		invited.Spec.Invitation = &v1alpha1.InvitationSpec{}
+		expect.Create(ctx, suspended, invited)
+		Eventually(func(g Gomega) {
+			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(emea.Organization), emea.Organization)).To(Succeed())
+			g.Expect(emea.Status.Owners).To(Equal(v1alpha1.OwnerCounts{Declared: 1, Available: 1}))
+			// Active are gus, who owns it, and chloe; inherited are the owner of acme, and bo.
+			g.Expect(emea.Status.Members).To(Equal(v1alpha1.MemberCounts{Active: 2, Invited: 1, Suspended: 1, Inherited: 2}))
+			g.Expect(emea.Status.Teams).To(BeEquivalentTo(1))
+			g.Expect(emea.Status.Projects).To(BeEquivalentTo(1))
+		}).WithContext(ctx).Should(Succeed())
+	})
+})
+
 var _ = Describe("A User", func() {
 	It("is made for a member who has none, and says where the user is a member", func(ctx SpecContext) {
 		acme := openAccount(ctx, "life-user")

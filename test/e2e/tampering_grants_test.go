@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -16,35 +17,44 @@ import (
 type watchedAccess struct {
 	asked, refused, failed atomic.Int64
 	stop                   context.CancelFunc
-	ended                  chan struct{}
+	asking                 sync.WaitGroup
 }
+
+// askers are how many ask at the same time, so that there is always a question on its way.
+const askers = 3
 
 // watchAccess begins to ask. The user must have the access already.
 func watchAccess(ctx context.Context, user, does, namespace string) *watchedAccess {
 	ctx, stop := context.WithCancel(ctx)
-	watched := &watchedAccess{stop: stop, ended: make(chan struct{})}
-	go func() {
-		defer close(watched.ended)
-		for ctx.Err() == nil {
-			allowed, err := expect.May(ctx, expectations.Access{User: user, Does: does, Namespace: namespace})
-			switch {
-			case ctx.Err() != nil:
-			case err != nil:
-				watched.failed.Add(1)
-			case !allowed:
-				watched.refused.Add(1)
+	watched := &watchedAccess{stop: stop}
+	for range askers {
+		watched.asking.Go(func() {
+			for ctx.Err() == nil {
+				allowed, err := expect.May(ctx, expectations.Access{User: user, Does: does, Namespace: namespace})
+				watched.note(ctx, allowed, err)
 			}
-			watched.asked.Add(1)
-		}
-	}()
+		})
+	}
 	return watched
+}
+
+func (w *watchedAccess) note(ctx context.Context, allowed bool, err error) {
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		w.failed.Add(1)
+	case !allowed:
+		w.refused.Add(1)
+	}
+	w.asked.Add(1)
 }
 
 // expectNoBlink ends the watch and expects that the answer was always yes.
 func (w *watchedAccess) expectNoBlink() {
 	GinkgoHelper()
 	w.stop()
-	<-w.ended
+	w.asking.Wait()
 	AddReportEntry("questions while watching", w.asked.Load())
 	Expect(w.asked.Load()).To(BeNumerically(">", 10))
 	Expect(w.failed.Load()).To(BeZero(), "questions that weren't answered")
@@ -176,11 +186,23 @@ var _ = Describe("What is easily got wrong about grants:", func() {
 		})
 })
 
+// holdBoth makes others hold both roles all the time, so that the bindings of neither come and go with the user.
+func holdBoth(ctx context.Context, w workshop) {
+	GinkgoHelper()
+	for _, role := range []v1alpha1.RoleName{"developer", "viewer"} {
+		name := "always-" + string(role)
+		membership := expectations.Membership(w.organization, name, name+"@"+w.organization+".example", role)
+		expect.Create(ctx, membership)
+		expect.Ready(ctx, membership)
+	}
+}
+
 var _ = Describe("A user whose role is exchanged", func() {
 	const exchanges = 30
 
 	It("is never refused what both roles allow, by a Membership", func(ctx SpecContext) {
 		w := makeWorkshop(ctx, "blink-membership")
+		holdBoth(ctx, w)
 		watched := watchAccess(ctx, w.viewer, seePods, w.namespace)
 		for n := range exchanges {
 			role := [...]v1alpha1.RoleName{"developer", "viewer"}[n%2]
@@ -193,6 +215,7 @@ var _ = Describe("A user whose role is exchanged", func() {
 
 	It("is never refused what both roles allow, by a Team and without waiting in between", func(ctx SpecContext) {
 		w := makeWorkshop(ctx, "blink-team")
+		holdBoth(ctx, w)
 		setRoles(ctx, w.membership, v1alpha1.RoleNone)
 		team := teamOf(w.organization, "team", "viewer", "site", v1alpha1.Username(w.viewer))
 		expect.Create(ctx, team)

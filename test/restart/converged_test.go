@@ -1,0 +1,109 @@
+package restart_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/cmd/kubectl-roster/commands"
+	"github.com/roster-dev/roster/test/catalogue"
+	"github.com/roster-dev/roster/test/environment"
+)
+
+// applyImport imports the kubernetes organization, or a small one where its data isn't there, and applies it.
+func (i *installation) applyImport(ctx context.Context) {
+	GinkgoHelper()
+	root, err := environment.ModuleRoot()
+	Expect(err).NotTo(HaveOccurred())
+	shared := cmp.Or(os.Getenv(catalogue.SharedDataVariable), filepath.Join(root, "..", "shared", "data"))
+	data := filepath.Join(shared, "peribolos", "kubernetes")
+	if _, err := os.Stat(data); err != nil {
+		data = filepath.Join(root, "config", "samples", "peribolos", "organization.yaml")
+	}
+	manifests := filepath.Join(i.cluster.Directory, "import")
+	var remarks bytes.Buffer
+	streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: GinkgoWriter, ErrOut: &remarks}
+	exit := commands.Run(streams, []string{"import", "peribolos", data, "--output-dir", manifests})
+	Expect(exit).To(Equal(commands.ExitDone), remarks.String())
+	Expect(i.cluster.Apply(ctx, manifests)).To(Succeed())
+}
+
+// applySample applies the small company of config/samples/acme.
+func (i *installation) applySample(ctx context.Context) {
+	GinkgoHelper()
+	root, err := environment.ModuleRoot()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(i.cluster.Apply(ctx, filepath.Join(root, "config", "samples", "acme"))).To(Succeed())
+}
+
+// byKind counts writes by verb, resource and, where it wasn't success, status.
+func byKind(writes []environment.AuditedWrite) string {
+	counts := map[string]int{}
+	for _, write := range writes {
+		kind := strings.TrimSuffix(fmt.Sprintf("%s %s/%s", write.Verb, write.Resource, write.Subresource), "/")
+		if write.Code >= http.StatusMultipleChoices {
+			kind += fmt.Sprintf(" (%d)", write.Code)
+		}
+		counts[kind]++
+	}
+	var lines []string
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		lines = append(lines, fmt.Sprintf("%d %s", counts[kind], kind))
+	}
+	return strings.Join(lines, "\n")
+}
+
+var _ = Describe("A large organization that has converged", Ordered, func() {
+	var i *installation
+
+	BeforeAll(func(ctx context.Context) {
+		i = install(ctx)
+		before, err := i.cluster.Writes(environment.ManagerUser)
+		Expect(err).NotTo(HaveOccurred())
+		begin := time.Now()
+		i.applySample(ctx)
+		i.applyImport(ctx)
+		applied := time.Since(begin)
+		after := i.settle(ctx)
+		writes := after[len(before):]
+		var memberships v1alpha1.MembershipList
+		Expect(i.List(ctx, &memberships)).To(Succeed())
+		last := writes[len(writes)-1].Time.Sub(begin)
+		AddReportEntry("convergence", fmt.Sprintf(
+			"%d Memberships; applied after %.1f s, last write after %.1f s; %d writes, %.2f a Membership; %s",
+			len(memberships.Items), applied.Seconds(), last.Seconds(), len(writes),
+			float64(len(writes))/float64(len(memberships.Items)), i.memory()))
+		AddReportEntry("writes", byKind(writes))
+	})
+
+	It("has the RBAC that the engine says", func(ctx SpecContext) {
+		i.expectEngine(ctx)
+	})
+
+	It("gets no write from an idle manager in 60 s", func(ctx SpecContext) {
+		i.expectSilence(ctx, time.Now())
+	})
+
+	It("gets no write from a manager in the first 60 s after it was killed and started again", func(ctx SpecContext) {
+		Expect(i.manager.Kill()).To(Succeed())
+		begin := time.Now()
+		Expect(i.manager.Restart(ctx)).To(Succeed())
+		AddReportEntry("seconds until ready", time.Since(begin).Seconds())
+		i.expectSilence(ctx, begin)
+		AddReportEntry("memory after the restart", i.memory())
+		i.expectEngine(ctx)
+	})
+})
