@@ -106,6 +106,9 @@ type MembershipSpec struct {
 
 	// expiresAt ends the Membership; from then on it is like a suspended one. Without it there is no end.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 }
 
@@ -114,8 +117,9 @@ type InvitationSpec struct {
 	// expiresAfter is how long the invitation can be answered, counted from when it was made. Left out: the
 	// organization's membership.invitationTTL. A duration such as 72h, at most 8760h.
 	// +optional
-	// +kubebuilder:validation:Format=duration
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('8760h')",message="expiresAfter is more than 0 and at most 8760h (a year)"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$') && duration(self) > duration('0s') && duration(self) <= duration('8760h')",message="expiresAfter is a duration such as 72h or 90m, more than 0 and at most 8760h (a year)"
 	ExpiresAfter *metav1.Duration `json:"expiresAfter,omitempty"`
 }
 

@@ -76,8 +76,9 @@ type MembershipPolicy struct {
 	// invitationTTL is how long an invitation can be answered that doesn't say so itself. A duration such as 168h.
 	// +optional
 	// +kubebuilder:default="168h"
-	// +kubebuilder:validation:Format=duration
-	// +kubebuilder:validation:XValidation:rule="duration(self) > duration('0s') && duration(self) <= duration('8760h')",message="invitationTTL is more than 0 and at most 8760h (a year)"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$') && duration(self) > duration('0s') && duration(self) <= duration('8760h')",message="invitationTTL is a duration such as 168h or 90m, more than 0 and at most 8760h (a year)"
 	InvitationTTL *metav1.Duration `json:"invitationTTL,omitempty"`
 }
 

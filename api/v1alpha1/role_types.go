@@ -51,12 +51,14 @@ type RoleSpec struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:XValidation:rule="self.all(rule, size(rule.verbs) > 0 && has(rule.apiGroups) && size(rule.apiGroups) > 0 && has(rule.resources) && size(rule.resources) > 0 && !has(rule.nonResourceURLs))",message="each rule names verbs, apiGroups (\"\" is the core group) and resources, and no nonResourceURLs: a role holds in namespaces"
 	Rules []rbacv1.PolicyRule `json:"rules,omitempty"`
 
 	// organizationRules hold in the organization's namespace, up to 100.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:XValidation:rule="self.all(rule, size(rule.verbs) > 0 && has(rule.apiGroups) && size(rule.apiGroups) > 0 && has(rule.resources) && size(rule.resources) > 0 && !has(rule.nonResourceURLs))",message="each rule names verbs, apiGroups (\"\" is the core group) and resources, and no nonResourceURLs: a role holds in namespaces"
 	OrganizationRules []rbacv1.PolicyRule `json:"organizationRules,omitempty"`
 
 	// permissions are RESOURCE.VERB of the virtual API group permissions.roster.dev, up to 200. They hold in project

@@ -25,7 +25,7 @@ import (
 
 const (
 	// concurrentSyncs is how many organizations are synced at once.
-	concurrentSyncs = 4
+	concurrentSyncs = 8
 	// firstRetry and lastRetry bound the wait before what failed is tried again. The last one is short: what fails may be
 	// a revoke.
 	firstRetry = 5 * time.Millisecond
@@ -64,7 +64,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.RoleBinding{}, r.following(r.reachingDown), specChanged).
 		Watches(&v1alpha1.Role{}, r.following(r.roleChanged), specChanged).
 		Watches(&v1alpha1.Project{}, r.following(r.projectChanged), specChanged).
-		Watches(&v1alpha1.User{}, r.following(r.userChanged), specChanged).
+		Watches(&v1alpha1.User{}, r.following(r.userChanged), builder.WithPredicates(gateMatters())).
 		Watches(&corev1.Namespace{}, r.following(r.namespaceChanged), builder.WithPredicates(namespaceMatters())).
 		Watches(&rbacv1.RoleBinding{}, r.observing(r.bindingChanged), builder.WithPredicates(managedBinding())).
 		Watches(&rbacv1.ClusterRole{}, r.observing(r.clusterRoleChanged), builder.WithPredicates(bindingMatters())).

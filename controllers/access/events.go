@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -224,6 +225,26 @@ func namespaceMatters() predicate.Predicate {
 	}}
 }
 
+// gateMatters lets through what changes whom a User holds back. Without a User nobody is deactivated, and nobody has a
+// second factor.
+func gateMatters() predicate.Predicate {
+	matters := func(object client.Object) bool {
+		user := object.(*v1alpha1.User)
+		return user.Spec.Deactivated || user.Spec.MFA.Enrolled
+	}
+	return predicate.Funcs{
+		// One that Roster made itself says what was true without it. Any other may be the stricter of two.
+		CreateFunc: func(change event.CreateEvent) bool {
+			return matters(change.Object) || change.Object.GetLabels()[v1alpha1.LabelManagedBy] != v1alpha1.ManagedByRoster
+		},
+		UpdateFunc: func(change event.UpdateEvent) bool {
+			before, after := change.ObjectOld.(*v1alpha1.User).Spec, change.ObjectNew.(*v1alpha1.User).Spec
+			return before.Deactivated != after.Deactivated || before.MFA.Enrolled != after.MFA.Enrolled ||
+				before.Username != after.Username
+		},
+	}
+}
+
 func managedBinding() predicate.Predicate {
 	isManaged := func(object client.Object) bool {
 		binding, ok := object.(*rbacv1.RoleBinding)
@@ -238,15 +259,16 @@ func managedBinding() predicate.Predicate {
 	}
 }
 
-// bindingMatters lets through ClusterRoles of Roster's that come, go, or begin or cease to have rules: only then is
-// anybody bound or no longer bound to them. Those by which an organization's object is reached are held to their rules.
+// bindingMatters lets through ClusterRoles of Roster's that come, go, or change their rules: one without rules binds
+// nobody, and a ServiceAccount holds only what developer covers. Those by which an organization's object is reached are
+// held to their rules.
 func bindingMatters() predicate.Predicate {
 	isOurs := func(object client.Object) bool { return strings.HasPrefix(object.GetName(), "roster:") }
 	return predicate.And(predicate.NewPredicateFuncs(isOurs), predicate.Funcs{
 		UpdateFunc: func(change event.UpdateEvent) bool {
 			before, after := change.ObjectOld.(*rbacv1.ClusterRole), change.ObjectNew.(*rbacv1.ClusterRole)
 			_, isObject := rbac.OrganizationOfObject(after.Name)
-			return isObject || (len(before.Rules) == 0) != (len(after.Rules) == 0)
+			return isObject || !equality.Semantic.DeepEqual(before.Rules, after.Rules)
 		},
 	})
 }

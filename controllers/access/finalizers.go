@@ -57,10 +57,12 @@ func (s *organizationSync) addFinalizers(ctx context.Context) error {
 
 // releaseFinalizers lets objects go whose access is gone, here and in the organizations below.
 func (s *organizationSync) releaseFinalizers(ctx context.Context) error {
-	released := func() bool { return !s.pass.revokesFailed && s.waitsFor() == "" }
+	if s.revokesFailed() || s.waitsFor != "" {
+		return nil
+	}
 	return s.forEach(s.objects(), func(object status.Object) error {
 		going := object.GetDeletionTimestamp() != nil && controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer)
-		if !going || !released() {
+		if !going {
 			return nil
 		}
 		return s.settle(finalizer.Remove(ctx, s.Client, object.DeepCopyObject().(client.Object)))

@@ -37,6 +37,9 @@ func (a *arrivals) count(organization string) uint64 {
 // pass is what the last sync of an organization saw and left undone. What is granted above an organization holds in it
 // too, so an object is in force only when the passes of all organizations below have seen it as it is and failed nowhere.
 type pass struct {
+	organization string
+	// arrived is how much had arrived for the organization when the sync began.
+	arrived uint64
 	// lineage are the names of the organization and those that it inherits from.
 	lineage []string
 	// seen is a fingerprint of the objects of each organization of the lineage, as they were looked at.
@@ -69,6 +72,7 @@ func (p *passes) record(organization string, latest *pass) (news bool) {
 	previous := p.byOrganization[organization]
 	p.byOrganization[organization] = latest
 	if previous == nil || !slices.Equal(previous.lineage, latest.lineage) ||
+		previous.arrived != latest.arrived ||
 		len(previous.failed) > 0 || len(latest.failed) > 0 || previous.revokesFailed != latest.revokesFailed {
 		return true
 	}
@@ -78,6 +82,19 @@ func (p *passes) record(organization string, latest *pass) (news bool) {
 		}
 	}
 	return false
+}
+
+// inheriting are the passes of other organizations that looked at what this one grants.
+func (p *passes) inheriting(organization string) []*pass {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	var found []*pass
+	for _, pass := range p.byOrganization {
+		if pass.organization != organization && slices.Contains(pass.lineage, organization) {
+			found = append(found, pass)
+		}
+	}
+	return found
 }
 
 func (p *passes) forget(organization string) {

@@ -32,24 +32,36 @@ func (s *organizationSync) report(ctx context.Context) error {
 	if s.result.Ended {
 		return errors.Join(errs...)
 	}
-	if s.result.Namespace == "" && !organization.IsPersonal() {
+	if s.result.Namespace == "" {
 		errs = append(errs, s.reportStrays(ctx, v1alpha1.OrganizationNamespace(s.result.Organization)))
 		return errors.Join(errs...)
 	}
+	changed := s.changedStatuses()
+	errs = append(errs, s.forEach(changed, func(object status.Object) error {
+		return s.settle(status.Write(ctx, s.Client, object))
+	}))
+	return errors.Join(errs...)
+}
+
+// changedStatuses are copies of the objects of which something else is to be said than before.
+func (s *organizationSync) changedStatuses() []status.Object {
 	objects := s.objects()
 	for _, project := range s.world.Projects {
 		objects = append(objects, project)
 	}
-	errs = append(errs, s.forEach(objects, func(object status.Object) error {
+	var changed []status.Object
+	for _, object := range objects {
 		if object.GetDeletionTimestamp() != nil {
-			return nil
+			continue
 		}
 		if finalized, found := s.finalized.Load(object.GetUID()); found {
 			object = finalized.(status.Object)
 		}
-		return s.writeStatus(ctx, object, s.statusOf(object))
-	}))
-	return errors.Join(errs...)
+		if after := s.statusOf(object); after != nil && status.Changed(object, after) {
+			changed = append(changed, after)
+		}
+	}
+	return changed
 }
 
 // statusOf is a copy of the object with the status that it should have, or nil where that can't be told yet.
@@ -75,22 +87,6 @@ func (s *organizationSync) writeStatus(ctx context.Context, before, after status
 	return s.settle(status.Update(ctx, s.Client, before, after))
 }
 
-// waitsFor names an organization below whose sync hasn't seen yet what this one saw, or is empty.
-func (s *organizationSync) waitsFor() string {
-	for _, below := range s.below {
-		pass := s.passes.of(below)
-		if pass == nil {
-			return below
-		}
-		for _, ancestor := range pass.lineage {
-			if ancestor == s.result.Organization && pass.seen[ancestor] != s.pass.seen[ancestor] {
-				return below
-			}
-		}
-	}
-	return ""
-}
-
 // readiness is what the conditions of an object say, and false where that can't be told before an organization below has
 // been synced: then the status stays, with the generation that it speaks of.
 func (s *organizationSync) readiness(
@@ -102,11 +98,11 @@ func (s *organizationSync) readiness(
 	if message := s.failure(reference); message != "" {
 		return status.Readiness{State: status.Progressing, Reason: reasonNotInForce, Message: message}, true
 	}
-	if s.pass.revokesFailed && !reportsOn(object) {
+	if s.revokesFailed() && !reportsOn(object) {
 		return status.Readiness{State: status.Progressing, Reason: reasonNotInForce,
-			Message: "access that is to be taken away can't be taken yet and is tried again: " + s.written.err().Error()}, true
+			Message: "access that is to be taken away here or below can't be taken yet, and is tried again"}, true
 	}
-	return otherwise, s.waitsFor() == ""
+	return otherwise, s.waitsFor == ""
 }
 
 // reportsOn says whether the status speaks of the present generation.
@@ -125,8 +121,8 @@ func (s *organizationSync) failure(reference engine.ObjectReference) string {
 		return message
 	}
 	for _, below := range s.below {
-		if pass := s.passes.of(below); pass != nil && pass.failed[reference] != "" {
-			return fmt.Sprintf("in organization %s: %s", below, pass.failed[reference])
+		if below.failed[reference] != "" {
+			return fmt.Sprintf("in organization %s: %s", below.organization, below.failed[reference])
 		}
 	}
 	return ""
@@ -177,7 +173,10 @@ func membershipReadiness(membership *v1alpha1.Membership, outcome engine.Members
 	case v1alpha1.MembershipDeclined:
 		return held("Declined", "the user declined the invitation; delete the Membership, or make a new one to invite again")
 	case v1alpha1.MembershipExpired:
-		return held("Expired", "the Membership or its invitation has ended; change spec.expiresAt or delete the Membership")
+		if membership.Spec.Invitation != nil && membership.Spec.Response == "" {
+			return held("Expired", "the invitation wasn't answered in time; delete the Membership and make it anew to invite again")
+		}
+		return held("Expired", "the Membership has reached spec.expiresAt; set a later one, or delete the Membership")
 	case v1alpha1.MembershipSuspended:
 		return held(string(outcome.SuspendedBecause), suspensionMessage(membership, outcome.SuspendedBecause))
 	}

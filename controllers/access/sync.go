@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -26,9 +28,14 @@ type organizationSync struct {
 	result  engine.Result
 	missing sets.Set[string] // ClusterRoles that aren't there yet
 	written written
-	// below are the organizations whose passes matter for what is granted here.
-	below []string
-	pass  *pass
+	// objectErr is why those who run the organization may not reach its object as they should.
+	objectErr error
+	hasNews   func() bool
+	// below are the passes of the organizations that inherit from this one.
+	below []*pass
+	// waitsFor names an organization below whose sync hasn't seen yet what this one saw, or is empty.
+	waitsFor string
+	pass     *pass
 	// finalized are the objects, by UID, that this sync gave a finalizer, as they are since.
 	finalized sync.Map
 	// outdated: an object has changed since it was looked at, so that what was to be written about it wasn't.
@@ -50,20 +57,45 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		return reconcile.Result{}, err
 	}
 	hasNews := func() bool { return r.arrivals.count(organization) != arrived }
-	s.written = r.write(ctx, changes, hasNews, func() error { return s.addFinalizers(ctx) })
-	if s.written.interrupted {
+	s.hasNews = hasNews
+	s.written = r.write(ctx, changes, hasNews, func() error {
+		s.objectErr = s.syncOrganizationObject(ctx)
+		return errors.Join(s.objectErr, s.addFinalizers(ctx))
+	})
+	switch {
+	case s.written.interrupted:
 		// What arrived is in the queue already, and starts again with what is to be taken away.
-		return reconcile.Result{}, s.written.err()
+		return s.done(s.written.err())
+	case s.written.outdated:
+		s.outdated.Store(true)
+		return s.done(s.written.err())
 	}
-	objectErr := s.syncOrganizationObject(ctx)
-	if err := s.recordPass(ctx); err != nil {
+	if err := s.recordPass(ctx, arrived); err != nil {
 		return reconcile.Result{}, err
 	}
-	err = errors.Join(s.written.err(), objectErr, s.report(ctx), s.releaseFinalizers(ctx))
-	if err != nil {
+	return s.done(errors.Join(s.written.err(), s.report(ctx), s.releaseFinalizers(ctx)))
+}
+
+// done asks for the next sync. One that follows a failure doesn't wait past the instant at which something expires.
+func (s *organizationSync) done(err error) (reconcile.Result, error) {
+	if err == nil {
+		return s.next(), nil
+	}
+	if s.result.NextChange.IsZero() {
 		return reconcile.Result{}, err
 	}
-	return s.next(), nil
+	time.AfterFunc(s.result.NextChange.Sub(s.Clock.Now()), func() { s.wake(s.result.Organization) })
+	return reconcile.Result{}, err
+}
+
+// wake asks for a sync of an organization. Where very many are asked for already, the retry of the failure will do.
+func (r *Reconciler) wake(organization string) {
+	object := &v1alpha1.Organization{}
+	object.Name = organization
+	select {
+	case r.events <- event.GenericEvent{Object: object}:
+	default:
+	}
 }
 
 // next asks for a sync exactly when a window opens or something expires, or soon where an object was outdated: its change
@@ -75,7 +107,8 @@ func (s *organizationSync) next() reconcile.Result {
 	if s.result.NextChange.IsZero() {
 		return reconcile.Result{}
 	}
-	return reconcile.Result{RequeueAfter: s.result.NextChange.Sub(s.Clock.Now())}
+	// An instant that has passed meanwhile must not be taken for none.
+	return reconcile.Result{RequeueAfter: max(s.result.NextChange.Sub(s.Clock.Now()), time.Nanosecond)}
 }
 
 // changes compares what the engine grants with the bindings that are there.
@@ -163,14 +196,20 @@ func appendManaged(actual []*rbacv1.RoleBinding, items []rbacv1.RoleBinding) []*
 }
 
 // recordPass keeps what this sync saw and left undone, and wakes the organizations above where that is news to them.
-func (s *organizationSync) recordPass(ctx context.Context) error {
+func (s *organizationSync) recordPass(ctx context.Context, arrived uint64) error {
 	organization := s.result.Organization
 	if s.result.Lineage == nil {
 		s.passes.forget(organization)
 		s.pass = &pass{}
 		return nil
 	}
-	s.pass = &pass{failed: s.failures(), revokesFailed: s.written.revokesFailed}
+	s.pass = &pass{
+		organization: organization, arrived: arrived,
+		failed: s.failures(), revokesFailed: s.written.revokesFailed || s.objectErr != nil,
+	}
+	if s.objectErr != nil {
+		s.pass.failed[engine.ObjectReference{Kind: engine.KindOrganization, Name: organization}] = s.objectErr.Error()
+	}
 	for _, ancestor := range s.result.Lineage.Organizations {
 		s.pass.lineage = append(s.pass.lineage, ancestor.Name)
 	}
@@ -186,9 +225,31 @@ func (s *organizationSync) recordPass(ctx context.Context) error {
 			}
 		}
 	}
-	var err error
-	s.below, err = snapshot.Descendants(ctx, s.Client, organization)
+	return s.lookBelow(ctx)
+}
+
+// lookBelow finds the passes of all organizations that inherit from this one, also of one that has just moved away and
+// hasn't noticed yet, and whether one of them is behind.
+func (s *organizationSync) lookBelow(ctx context.Context) error {
+	organization := s.result.Organization
+	s.below = s.passes.inheriting(organization)
+	for _, pass := range s.below {
+		if pass.seen[organization] != s.pass.seen[organization] || pass.arrived != s.arrivals.count(pass.organization) {
+			s.waitsFor = pass.organization
+		}
+	}
+	descendants, err := snapshot.Descendants(ctx, s.Client, organization)
+	for _, descendant := range descendants {
+		if s.passes.of(descendant) == nil {
+			s.waitsFor = descendant
+		}
+	}
 	return err
+}
+
+// revokesFailed: somebody may still have, here or below, what was to be taken away.
+func (s *organizationSync) revokesFailed() bool {
+	return s.pass.revokesFailed || slices.ContainsFunc(s.below, func(pass *pass) bool { return pass.revokesFailed })
 }
 
 // failures says of each object that asks for something in a namespace that couldn't be written that it isn't in force.

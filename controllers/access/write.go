@@ -32,6 +32,8 @@ type written struct {
 	failed map[string]error
 	// revokesFailed: somebody may still have what was to be taken away.
 	revokesFailed bool
+	// outdated: a binding has changed since it was looked at, so that it has to be looked at again.
+	outdated bool
 	// interrupted: grants are left to the next sync.
 	interrupted bool
 	// between is the error of what was done after the revokes.
@@ -75,9 +77,13 @@ func (r *Reconciler) writeAll(
 			break
 		}
 		group.Go(func() error {
-			if err := r.writeNamespace(ctx, change); err != nil {
-				lock.Lock()
-				defer lock.Unlock()
+			err := r.writeNamespace(ctx, change)
+			lock.Lock()
+			defer lock.Unlock()
+			switch {
+			case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
+				result.outdated = true
+			case err != nil:
 				result.failed[change.Namespace] = err
 				result.revokesFailed = result.revokesFailed || change.Revokes
 			}

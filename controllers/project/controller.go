@@ -35,7 +35,7 @@ const releaseRetry = 200 * time.Millisecond
 // Reconciler makes and releases projects' namespaces.
 type Reconciler struct {
 	client.Client
-	// Live reads from the API server itself: no namespace is released or deleted on what a cache says.
+	// Live reads from the API server itself: no namespace is released while a binding is left in it, whatever a cache says.
 	Live client.Reader
 	// NamespaceLabels are put on namespaces that Roster makes.
 	NamespaceLabels map[string]string
@@ -155,7 +155,7 @@ func (r *Reconciler) keep(
 	}
 	var errs []error
 	for _, name := range project.NamespaceNames() {
-		errs = append(errs, r.makeNamespace(ctx, name, organization, project.Name))
+		errs = append(errs, r.takeNamespace(ctx, name, organization, project.Name))
 	}
 	remaining, err := r.releaseOthers(
 		ctx, organization, project.Name, project.NamespaceNames(), v1alpha1.DeletionRetain)
@@ -168,15 +168,32 @@ func (r *Reconciler) keep(
 	return reconcile.Result{}, nil
 }
 
-// makeNamespace makes a namespace where there is none. One that is there is left alone, whoever's it is.
+// takeNamespace makes a namespace where there is none. One that is there is used if it carries the labels: it is marked as
+// managed then, so that it is released one day, and one whose Project hasn't come yet isn't. Any other is left alone.
+func (r *Reconciler) takeNamespace(ctx context.Context, name, organization, project string) error {
+	namespace := &corev1.Namespace{}
+	err := r.Get(ctx, client.ObjectKey{Name: name}, namespace, client.DisableReadYourWritesConsistency)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("get namespace %s: %w", name, err)
+	}
+	if err != nil {
+		namespace = nil
+	}
+	switch access.CheckProjectNamespace(name, namespace, organization, project) {
+	case access.NamespaceMissing:
+		return r.makeNamespace(ctx, name, organization, project)
+	case access.NamespaceInOrder:
+		if namespace.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedByRoster {
+			return nil
+		}
+		before := namespace.DeepCopy()
+		namespace.Labels[v1alpha1.LabelManagedBy] = v1alpha1.ManagedByRoster
+		return r.Patch(ctx, namespace, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	}
+	return nil
+}
+
 func (r *Reconciler) makeNamespace(ctx context.Context, name, organization, project string) error {
-	if access.CheckProjectNamespace(name, nil, organization, project) == access.NamespaceForbidden {
-		return nil
-	}
-	err := r.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}, snapshot.Shared)
-	if !apierrors.IsNotFound(err) {
-		return err
-	}
 	labels := map[string]string{}
 	maps.Copy(labels, r.NamespaceLabels)
 	maps.Copy(labels, rbac.Labels(organization, ""))
@@ -202,7 +219,7 @@ func (r *Reconciler) releaseOthers(
 	for i := range labelled.Items {
 		namespace := &labelled.Items[i]
 		if namespace.Labels[v1alpha1.LabelProject] != project || slices.Contains(asked, namespace.Name) ||
-			namespace.DeletionTimestamp != nil {
+			namespace.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedByRoster {
 			continue
 		}
 		released, err := r.releaseNamespace(ctx, namespace, policy)
@@ -226,17 +243,17 @@ func (r *Reconciler) releaseNamespace(
 			return false, nil
 		}
 	}
+	if namespace.DeletionTimestamp != nil {
+		return true, nil
+	}
 	if policy == v1alpha1.DeletionDelete {
 		preconditions := client.Preconditions{UID: &namespace.UID, ResourceVersion: &namespace.ResourceVersion}
 		err = r.Delete(ctx, namespace, preconditions)
 		return err == nil, client.IgnoreNotFound(err)
 	}
 	before := namespace.DeepCopy()
-	for _, label := range []string{v1alpha1.LabelOrganization, v1alpha1.LabelProject} {
+	for _, label := range []string{v1alpha1.LabelOrganization, v1alpha1.LabelProject, v1alpha1.LabelManagedBy} {
 		delete(namespace.Labels, label)
-	}
-	if namespace.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedByRoster {
-		delete(namespace.Labels, v1alpha1.LabelManagedBy)
 	}
 	err = r.Patch(ctx, namespace, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	return err == nil, client.IgnoreNotFound(err)

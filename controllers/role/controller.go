@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -52,6 +53,9 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.inheriting),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.namespaceChanged),
+			builder.WithPredicates(predicate.Or(
+				predicate.LabelChangedPredicate{}, predicate.GenerationChangedPredicate{}))).
 		Watches(&rbacv1.ClusterRole{}, handler.EnqueueRequestsFromMapFunc(r.clusterRoleChanged)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(r)
@@ -100,12 +104,25 @@ func (r *Reconciler) namesakes(ctx context.Context, object client.Object) []reco
 
 // inheriting are the Roles of an organization and those below it, whose names and includes resolve along the parents.
 func (r *Reconciler) inheriting(ctx context.Context, object client.Object) []reconcile.Request {
-	organizations, err := snapshot.Descendants(ctx, r.Client, object.GetName())
+	return r.rolesWithin(ctx, object.GetName())
+}
+
+// namespaceChanged: Roles count while the namespace that they are in is their organization's.
+func (r *Reconciler) namespaceChanged(ctx context.Context, object client.Object) []reconcile.Request {
+	if organization, ok := v1alpha1.OrganizationOf(object.GetName()); ok {
+		return r.rolesWithin(ctx, organization)
+	}
+	return nil
+}
+
+// rolesWithin are the Roles of an organization and those below it.
+func (r *Reconciler) rolesWithin(ctx context.Context, organization string) []reconcile.Request {
+	organizations, err := snapshot.Descendants(ctx, r.Client, organization)
 	if err != nil {
 		return nil
 	}
 	var requests []reconcile.Request
-	for _, organization := range append(organizations, object.GetName()) {
+	for _, organization := range append(organizations, organization) {
 		var roles v1alpha1.RoleList
 		namespace := v1alpha1.OrganizationNamespace(organization)
 		if err := r.List(ctx, &roles, client.InNamespace(namespace), snapshot.Shared); err != nil {
@@ -152,13 +169,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, err
 	}
-	if apierrors.IsNotFound(err) {
+	missing := apierrors.IsNotFound(err)
+	_, ofOrganization := v1alpha1.OrganizationOf(request.Namespace)
+	if stray := !ofOrganization && request.Namespace != v1alpha1.SystemNamespace; stray {
+		if missing {
+			return reconcile.Result{}, nil
+		}
+		return reconcile.Result{}, r.reportStray(ctx, role)
+	}
+	if missing {
 		role.Namespace, role.Name = request.Namespace, request.Name
 		return r.end(ctx, role)
-	}
-	_, ofOrganization := v1alpha1.OrganizationOf(role.Namespace)
-	if !ofOrganization && role.Namespace != v1alpha1.SystemNamespace {
-		return reconcile.Result{}, r.reportStray(ctx, role)
 	}
 	if role.DeletionTimestamp != nil {
 		return r.end(ctx, role)
@@ -190,7 +211,12 @@ func (r *Reconciler) keep(ctx context.Context, role *v1alpha1.Role) (reconcile.R
 	after := role.DeepCopy()
 	describe(after, reference, compiled)
 	readiness := readinessOf(compiled)
-	if err != nil {
+	switch {
+	case apierrors.IsInvalid(err):
+		readiness = status.Readiness{State: status.Stalled, Reason: "InvalidRules",
+			Message: "the API server refuses the rules, so those from before stay in force; correct the spec: " + err.Error()}
+		err = nil
+	case err != nil:
 		readiness = status.Readiness{State: status.Progressing, Reason: "NotInForce",
 			Message: "the ClusterRoles can't be written and are tried again: " + err.Error()}
 	}

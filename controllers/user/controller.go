@@ -24,6 +24,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/names"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
@@ -101,6 +102,16 @@ func (r *Reconciler) organizationChanged(ctx context.Context, object client.Obje
 			usernames.Insert(ancestor.Spec.Owners...)
 		}
 	}
+	below, err := snapshot.Descendants(ctx, r.Client, organization.Name)
+	if err != nil {
+		return nil
+	}
+	for _, name := range below {
+		descendant := &v1alpha1.Organization{}
+		if r.Get(ctx, client.ObjectKey{Name: name}, descendant, snapshot.Shared) == nil {
+			usernames.Insert(descendant.Spec.Owners...)
+		}
+	}
 	var requests []reconcile.Request
 	for username := range usernames {
 		requests = append(requests, request(username)...)
@@ -131,6 +142,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		// The new object comes back here by its own event, and gets its status then.
 		return reconcile.Result{}, r.makeUser(ctx, username, memberships)
+	}
+	if err := r.holdDeactivated(ctx, users.Items, len(owned)+len(memberships) > 0); err != nil {
+		return reconcile.Result{}, err
 	}
 	if made, err := r.makePersonal(ctx, username); made || err != nil {
 		// The new organization comes back here by its own event, and the status counts it then.
@@ -172,6 +186,24 @@ func (r *Reconciler) makeUser(ctx context.Context, username string, memberships 
 	return nil
 }
 
+// holdDeactivated keeps a deactivated User for as long as somebody refers to it: without it the user would be active again.
+func (r *Reconciler) holdDeactivated(ctx context.Context, users []v1alpha1.User, referredTo bool) error {
+	for i := range users {
+		user := &users[i]
+		var err error
+		switch {
+		case !user.Spec.Deactivated || !referredTo:
+			err = finalizer.Remove(ctx, r.Client, user)
+		case user.DeletionTimestamp == nil:
+			err = finalizer.Add(ctx, r.Client, user)
+		}
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // isUserOf says whether a User of that name, which the list didn't have yet, is the one of that username.
 func (r *Reconciler) isUserOf(ctx context.Context, name, username string) bool {
 	user := &v1alpha1.User{}
@@ -201,13 +233,20 @@ func (r *Reconciler) makePersonal(ctx context.Context, username string) (made bo
 	}
 	err = r.Create(ctx, organization)
 	switch {
-	case apierrors.IsAlreadyExists(err):
+	case apierrors.IsAlreadyExists(err) && r.isOwnedBy(ctx, organization.Name, username):
 		// The cache doesn't hold it yet.
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("make Personal organization %s for %s: %w", organization.Name, username, err)
 	}
 	return true, nil
+}
+
+// isOwnedBy says whether the organization of that name, which the index didn't have yet, is the user's.
+func (r *Reconciler) isOwnedBy(ctx context.Context, name, username string) bool {
+	organization := &v1alpha1.Organization{}
+	err := r.Get(ctx, client.ObjectKey{Name: name}, organization)
+	return err == nil && slices.Contains(organization.Spec.Owners, v1alpha1.Username(username))
 }
 
 // describe works out where the user has a place now.

@@ -510,6 +510,10 @@ func (n naive) namespace(name string) *corev1.Namespace {
 }
 
 func (n naive) organizationNamespaceCounts(organization string) bool {
+	// A Personal organization is the one object and has no namespace.
+	if found := n.organization(organization); found != nil && found.Spec.Type == v1alpha1.OrganizationPersonal {
+		return false
+	}
 	namespace := n.namespace("org-" + organization)
 	if namespace == nil || namespace.DeletionTimestamp != nil {
 		return false

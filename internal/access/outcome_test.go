@@ -167,8 +167,8 @@ var _ = Describe("What is said of a RoleBinding", func() {
 		Entry("a ServiceAccount from elsewhere",
 			acme(binding("acme", "viewer", toServiceAccount("elsewhere", "ci"), organizationWide)),
 			terminal(access.ReasonSubjectNotAllowed, `ServiceAccount "elsewhere/ci" isn't in a namespace of one of this `+
-				`organization's projects; a ServiceAccount holds roles only within its own project, use an APIToken for `+
-				`anything else`)),
+				`organization's projects; a ServiceAccount holds roles only within its own project; make one in that `+
+				`project`)),
 		Entry("a ServiceAccount with too strong a role",
 			acme(binding("acme", "maintainer", toServiceAccount("acme-shop", "ci"), organizationWide)),
 			terminal(access.ReasonSubjectNotAllowed, `ServiceAccount "acme-shop/ci" can't hold role "maintainer": whoever may `+

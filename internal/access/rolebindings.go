@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 )
@@ -150,12 +151,19 @@ func (e *evaluation) addServiceAccountSubject(
 		return
 	}
 	name := string(subject.Namespace) + "/" + subject.Name
+	if problems := validation.IsDNS1123Subdomain(subject.Name); len(problems) > 0 {
+		outcome.Problems = append(outcome.Problems, Problem{
+			Reason: ReasonSubjectNotAllowed, Terminal: true,
+			Message: fmt.Sprintf("%q can't be the name of a ServiceAccount: %s; correct it", subject.Name, problems[0]),
+		})
+		return
+	}
 	home := e.projectOfNamespace(string(subject.Namespace))
 	if home == nil {
 		outcome.Problems = append(outcome.Problems, Problem{
 			Reason: ReasonSubjectNotAllowed, Terminal: true,
 			Message: fmt.Sprintf("ServiceAccount %q isn't in a namespace of one of this organization's projects; "+
-				"a ServiceAccount holds roles only within its own project, use an APIToken for anything else", name),
+				"a ServiceAccount holds roles only within its own project; make one in that project", name),
 		})
 		return
 	}
@@ -169,6 +177,14 @@ func (e *evaluation) addServiceAccountSubject(
 	}
 	inOrder, _ := e.projectNamespaces(home)
 	scope := &Scope{Namespaces: intersect(inOrder, to.scope.Namespaces)}
+	if len(scope.Namespaces) == 0 {
+		outcome.Problems = append(outcome.Problems, Problem{
+			Reason: ReasonSubjectNotAllowed, Terminal: true,
+			Message: fmt.Sprintf("ServiceAccount %q holds roles only within its own project %q, which this RoleBinding doesn't "+
+				"reach; name that project, or make a ServiceAccount in the other one", name, home.Name),
+		})
+		return
+	}
 	account := rbacv1.Subject{
 		Kind: rbacv1.ServiceAccountKind, Namespace: string(subject.Namespace), Name: subject.Name,
 	}

@@ -140,6 +140,9 @@ func (x *index) organizationOf(object metav1.Object) (string, bool) {
 
 // organizationNamespace returns the namespace of an organization, or nothing while it isn't there for use.
 func (x *index) organizationNamespace(organization string) string {
+	if found := x.organizations[organization]; found != nil && found.IsPersonal() {
+		return ""
+	}
 	namespace := x.namespaces[v1alpha1.OrganizationNamespace(organization)]
 	if CheckOrganizationNamespace(namespace, organization) != NamespaceInOrder {
 		return ""

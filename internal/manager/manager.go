@@ -3,7 +3,6 @@ package manager
 import (
 	"context"
 	"fmt"
-	"unique"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -93,7 +92,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject: map[client.Object]cache.ByObject{
-				&rbacv1.RoleBinding{}: {Transform: internSubjects},
+				&rbacv1.RoleBinding{}: {Transform: newSubjectLists().transform},
 			},
 		},
 		Client: client.Options{Cache: CacheOptions()},
@@ -142,26 +141,4 @@ func addControllers(manager ctrl.Manager, options *Options) error {
 		}
 	}
 	return nil
-}
-
-// internSubjects keeps what is needed of an RBAC RoleBinding, and each text once: the same users stand in thousands of
-// bindings.
-func internSubjects(object any) (any, error) {
-	binding, ok := object.(*rbacv1.RoleBinding)
-	if !ok {
-		return object, nil
-	}
-	binding.ManagedFields = nil
-	for i := range binding.Subjects {
-		subject := &binding.Subjects[i]
-		subject.Kind = intern(subject.Kind)
-		subject.APIGroup = intern(subject.APIGroup)
-		subject.Namespace = intern(subject.Namespace)
-		subject.Name = intern(subject.Name)
-	}
-	return binding, nil
-}
-
-func intern(text string) string {
-	return unique.Make(text).Value()
 }

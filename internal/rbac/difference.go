@@ -51,11 +51,14 @@ type Differ struct {
 	Organization string
 	// ShardSize is the most subjects that a binding carries, MaxShardSize if zero.
 	ShardSize int
+
+	compared comparisons
 }
 
 // Difference is what to write so that the actual bindings, all that are Roster's in the organization's namespaces, become
 // the desired ones. It is empty when they are, and sorted by namespace, those that take access away first.
 func (d Differ) Difference(desired Desired, actual []*rbacv1.RoleBinding) []NamespaceChange {
+	d.compared = comparisons{}
 	byNamespace := map[string]map[string]*rbacv1.RoleBinding{}
 	for _, binding := range actual {
 		if byNamespace[binding.Namespace] == nil {
@@ -92,7 +95,7 @@ func (d Differ) namespaceChange(
 			if shard.before != nil {
 				kept.Insert(shard.before.Name)
 			}
-			if !isSettled(shard) {
+			if !d.isSettled(shard) {
 				steps = append(steps, shard)
 			}
 		}
@@ -102,7 +105,7 @@ func (d Differ) namespaceChange(
 			steps = append(steps, step{before: actual[name]})
 		}
 	}
-	return orderSteps(namespace, steps)
+	return d.orderSteps(namespace, steps)
 }
 
 // shards are the bindings of one ClusterRole in a namespace, before and after. A subject stays in the binding that it is
@@ -159,8 +162,8 @@ func (d Differ) shards(
 
 // single is the usual case, in which one binding holds everybody. Its list of subjects is shared with other namespaces.
 func (d Differ) single(namespace, clusterRole string, holders Holders, before *rbacv1.RoleBinding) step {
-	if before != nil && slices.Equal(before.Subjects, holders.Subjects) &&
-		d.carriesLabels(before, holders) && before.RoleRef == roleRef(clusterRole) {
+	if before != nil && d.compared.of(before.Subjects, holders.Subjects).equal &&
+		d.carriesLabels(before, holders) && before.RoleRef == roleRef(clusterRole) && !isHeld(before.ObjectMeta) {
 		return step{before: before, after: before}
 	}
 	after := d.binding(namespace, clusterRole, 1, holders, before)
@@ -191,7 +194,7 @@ func (d Differ) binding(
 ) *rbacv1.RoleBinding {
 	binding := &rbacv1.RoleBinding{RoleRef: roleRef(clusterRole)}
 	if before != nil {
-		binding.ObjectMeta = *before.ObjectMeta.DeepCopy()
+		binding.ObjectMeta = withoutHolds(before.ObjectMeta)
 	}
 	binding.Namespace, binding.Name = namespace, shardName(clusterRole, n)
 	if binding.Labels == nil {
@@ -199,6 +202,18 @@ func (d Differ) binding(
 	}
 	maps.Copy(binding.Labels, Labels(d.Organization, holders.Role.Name))
 	return binding
+}
+
+// withoutHolds is the metadata without what could keep a binding when it is to go, or take it away when it is to stay:
+// neither finalizers nor owners are Roster's.
+func withoutHolds(meta metav1.ObjectMeta) metav1.ObjectMeta {
+	free := *meta.DeepCopy()
+	free.Finalizers, free.OwnerReferences = nil, nil
+	return free
+}
+
+func isHeld(meta metav1.ObjectMeta) bool {
+	return len(meta.Finalizers)+len(meta.OwnerReferences) > 0
 }
 
 func roleRef(clusterRole string) rbacv1.RoleRef {
@@ -214,26 +229,26 @@ func (d Differ) carriesLabels(binding *rbacv1.RoleBinding, holders Holders) bool
 	return true
 }
 
-func isSettled(shard step) bool {
-	if shard.before == nil || shard.after == nil {
+func (d Differ) isSettled(shard step) bool {
+	if shard.before == nil || shard.after == nil || isHeld(shard.before.ObjectMeta) {
 		return false
 	}
 	return shard.before == shard.after || shard.before.RoleRef == shard.after.RoleRef &&
 		maps.Equal(shard.before.Labels, shard.after.Labels) &&
-		slices.Equal(shard.before.Subjects, shard.after.Subjects)
+		d.compared.of(shard.before.Subjects, shard.after.Subjects).equal
 }
 
 // orderSteps puts additions first where somebody moves from one role to another, and removals at once where nobody does.
-func orderSteps(namespace string, steps []step) NamespaceChange {
+func (d Differ) orderSteps(namespace string, steps []step) NamespaceChange {
 	change := NamespaceChange{Namespace: namespace}
 	var gaining []rbacv1.Subject
 	for _, step := range steps {
-		gained, _ := step.exchange()
+		gained, _ := d.exchange(step)
 		gaining = append(gaining, gained...)
 	}
 	gaining = sortSubjects(gaining)
 	for _, step := range steps {
-		_, lost := step.exchange()
+		_, lost := d.exchange(step)
 		change.Revokes = change.Revokes || len(lost) > 0
 		moving := both(lost, gaining)
 		if len(moving) == 0 || step.isReplacement() {
@@ -255,18 +270,19 @@ func (s step) isReplacement() bool {
 }
 
 // exchange is who gains and who loses the role by a step, both sorted.
-func (s step) exchange() (gained, lost []rbacv1.Subject) {
+func (d Differ) exchange(s step) (gained, lost []rbacv1.Subject) {
 	var before, after []rbacv1.Subject
 	if s.before != nil {
-		before = sorted(s.before.Subjects)
+		before = s.before.Subjects
 	}
 	if s.after != nil {
 		after = s.after.Subjects
 	}
 	if s.isReplacement() {
-		return after, before
+		return after, sorted(before)
 	}
-	return minus(after, before), minus(before, after)
+	compared := d.compared.of(before, after)
+	return compared.gained, compared.lost
 }
 
 // sorted is the same list where it is sorted, as all that Roster writes is, and else a sorted copy.
@@ -304,7 +320,7 @@ func walk(a, b []rbacv1.Subject, inBoth bool) []rbacv1.Subject {
 // to another role still there. It is nil where that is what is there already.
 func (s step) keeping(moving []rbacv1.Subject) *Write {
 	between := &rbacv1.RoleBinding{
-		ObjectMeta: *s.before.ObjectMeta.DeepCopy(), RoleRef: s.before.RoleRef, Subjects: slices.Clone(moving),
+		ObjectMeta: withoutHolds(s.before.ObjectMeta), RoleRef: s.before.RoleRef, Subjects: slices.Clone(moving),
 	}
 	if s.after != nil {
 		between.Subjects = append(between.Subjects, s.after.Subjects...)
@@ -321,6 +337,11 @@ func writeOf(s step) Write {
 	switch {
 	case s.before == nil:
 		return Write{Verb: Create, Binding: s.after}
+	case s.after == nil && isHeld(s.before.ObjectMeta):
+		// Deleted it would stay and go on giving; empty and free it can be deleted the next time.
+		return Write{Verb: Update, Binding: &rbacv1.RoleBinding{
+			ObjectMeta: withoutHolds(s.before.ObjectMeta), RoleRef: s.before.RoleRef,
+		}}
 	case s.after == nil:
 		return Write{Verb: Delete, Binding: &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{
 			Namespace: s.before.Namespace, Name: s.before.Name,

@@ -182,6 +182,19 @@ var _ = Describe("Difference", func() {
 		Expect([]bool{changes[0].Revokes, changes[1].Revokes, changes[2].Revokes}).To(Equal([]bool{true, true, false}))
 	})
 
+	It("empties and frees a binding that a finalizer would keep after its deletion", func() {
+		held := live("one", viewerRole, user("bo"))
+		held.Finalizers = []string{"example.com/keep"}
+		changes := differ.Difference(nil, []*rbacv1.RoleBinding{held})
+		Expect(lines(changes)).To(Equal([]string{"update one/" + viewerRole}))
+		Expect(changes[0].First[0].Binding.Finalizers).To(BeEmpty())
+		Expect(changes[0].Revokes).To(BeTrue())
+
+		changes = differ.Difference(wanted(user("bo")), []*rbacv1.RoleBinding{held})
+		Expect(lines(changes)).To(Equal([]string{"update one/" + viewerRole + " bo"}))
+		Expect(changes[0].First[0].Binding.Finalizers).To(BeEmpty())
+	})
+
 	It("finds a shard behind many that were deleted, and fills the free numbers around it", func() {
 		names := make([]string, 0, 25)
 		for n := range 25 {

@@ -26,6 +26,8 @@ func readLoad(ctx context.Context, manager *environment.Manager) (load, error) {
 	if err != nil {
 		return load{}, err
 	}
+	// Compressing would be work for the manager that belongs to the measurement.
+	request.Header.Set("Accept-Encoding", "identity")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return load{}, err

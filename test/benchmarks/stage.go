@@ -193,7 +193,7 @@ func (s *stage) settled(ctx context.Context) error {
 }
 
 func (s *stage) settledSince(ctx context.Context) (since time.Time, err error) {
-	err = wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		load, err := readLoad(ctx, s.manager)
 		if err != nil || load.busy() {
 			since = time.Time{}

@@ -620,8 +620,8 @@ var _ = Describe("A RoleBinding", func() {
 			b.Spec.Subjects[0].Namespace = "grant-strong-account-elsewhere"
 		})
 		expectCondition(ctx, binding, v1alpha1.ConditionReady, fmt.Sprintf("False SubjectNotAllowed: ServiceAccount %q isn't "+
-			"in a namespace of one of this organization's projects; a ServiceAccount holds roles only within its own project, "+
-			"use an APIToken for anything else", "grant-strong-account-elsewhere/deployer"))
+			"in a namespace of one of this organization's projects; a ServiceAccount holds roles only within its own project; "+
+			"make one in that project", "grant-strong-account-elsewhere/deployer"))
 		expect.Refused(ctx, account, asViewer, shop)
 	})
 

@@ -64,7 +64,7 @@ spec: {namespaces: [as-applied-shop]}
 					continue
 				}
 				var fields map[string]any
-				Expect(json.Unmarshal(entry.FieldsV1.Raw, &fields)).To(Succeed())
+				Expect(json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields)).To(Succeed())
 				Expect(fields).NotTo(HaveKey("f:spec"), "%s by %s", kind, entry.Manager)
 			}
 		}

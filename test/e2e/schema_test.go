@@ -97,11 +97,13 @@ var _ = Describe("The schema refuses", func() {
 		Entry("a default role that isn't a DNS label", "acme", "{owners: [ana@acme.example], membership: {defaultRoles: [The_Viewer]}}",
 			`spec.membership.defaultRoles[0]: Invalid value: "The_Viewer": `+roleLabel),
 		Entry("an invitationTTL of nothing", "acme", "{owners: [ana@acme.example], membership: {invitationTTL: 0s}}",
-			`spec.membership.invitationTTL: Invalid value: "0s": invitationTTL is more than 0 and at most 8760h (a year)`),
+			`spec.membership.invitationTTL: Invalid value: "0s": invitationTTL is a duration such as 168h or 90m, more than 0 and at most 8760h (a year)`),
 		Entry("an invitationTTL of more than a year", "acme", "{owners: [ana@acme.example], membership: {invitationTTL: 8761h}}",
-			`spec.membership.invitationTTL: Invalid value: "8761h": invitationTTL is more than 0 and at most 8760h (a year)`),
+			`spec.membership.invitationTTL: Invalid value: "8761h": invitationTTL is a duration such as 168h or 90m, more than 0 and at most 8760h (a year)`),
 		Entry("an invitationTTL that isn't a duration", "acme", "{owners: [ana@acme.example], membership: {invitationTTL: a week}}",
-			`spec.membership.invitationTTL: Invalid value: "a week": spec.membership.invitationTTL in body must be of type duration: "a week"`),
+			`spec.membership.invitationTTL: Invalid value: "a week": invitationTTL is a duration such as 168h or 90m, more than 0 and at most 8760h (a year)`),
+		Entry("an invitationTTL in days, which Go can't read", "acme", "{owners: [ana@acme.example], membership: {invitationTTL: 7d}}",
+			`spec.membership.invitationTTL: Invalid value: "7d": invitationTTL is a duration such as 168h or 90m, more than 0 and at most 8760h (a year)`),
 	)
 
 	DescribeTable("a Membership with", refuses("Membership"),
@@ -137,11 +139,13 @@ var _ = Describe("The schema refuses", func() {
 		Entry("a role with a name of 64 characters", "bo", "{user: bo@acme.example, roles: ["+letters(64)+"]}",
 			"spec.roles[0]: Too long: may not be more than 63 bytes"),
 		Entry("an invitation that is over at once", "bo", "{user: bo@acme.example, invitation: {expiresAfter: 0s}}",
-			`spec.invitation.expiresAfter: Invalid value: "0s": expiresAfter is more than 0 and at most 8760h (a year)`),
+			`spec.invitation.expiresAfter: Invalid value: "0s": expiresAfter is a duration such as 72h or 90m, more than 0 and at most 8760h (a year)`),
 		Entry("an invitation of more than a year", "bo", "{user: bo@acme.example, invitation: {expiresAfter: 8761h}}",
-			`spec.invitation.expiresAfter: Invalid value: "8761h": expiresAfter is more than 0 and at most 8760h (a year)`),
+			`spec.invitation.expiresAfter: Invalid value: "8761h": expiresAfter is a duration such as 72h or 90m, more than 0 and at most 8760h (a year)`),
 		Entry("an invitation that lasts no duration", "bo", "{user: bo@acme.example, invitation: {expiresAfter: forever}}",
-			`spec.invitation.expiresAfter: Invalid value: "forever": spec.invitation.expiresAfter in body must be of type duration: "forever"`),
+			`spec.invitation.expiresAfter: Invalid value: "forever": expiresAfter is a duration such as 72h or 90m, more than 0 and at most 8760h (a year)`),
+		Entry("an end that Go can't read", "bo", `{user: bo@acme.example, expiresAt: "2030-01-02t00:00:00z"}`,
+			`spec.expiresAt: Invalid value: "2030-01-02t00:00:00z": spec.expiresAt in body should match '`+instant+`'`),
 		Entry("another response", "bo", "{user: bo@acme.example, invitation: {}, response: Maybe}",
 			`spec.response: Unsupported value: "Maybe": supported values: "Accepted", "Declined"`),
 		Entry("an end that isn't an instant", "bo", "{user: bo@acme.example, expiresAt: tomorrow}",
@@ -227,6 +231,12 @@ var _ = Describe("The schema refuses", func() {
 	)
 
 	DescribeTable("a Role with", refuses("Role"),
+		Entry("a rule without API groups", "release", "{rules: [{resources: [pods], verbs: [get]}]}",
+			"spec.rules: Invalid value: "+wholeRules),
+		Entry("a rule without verbs", "release", `{organizationRules: [{apiGroups: [""], resources: [pods], verbs: []}]}`,
+			"spec.organizationRules: Invalid value: "+wholeRules),
+		Entry("a rule for paths", "release", `{rules: [{apiGroups: [""], resources: [pods], nonResourceURLs: [/metrics], verbs: [get]}]}`,
+			"spec.rules: Invalid value: "+wholeRules),
 		Entry("a name that isn't a DNS label", "read.only", "{}",
 			"metadata: Invalid value: "+roleNameLabel),
 		Entry("a name of 64 characters", letters(64), "{}",
@@ -282,9 +292,11 @@ var _ = Describe("The schema refuses", func() {
 		Entry("a subject without a name", "makers", `{role: viewer, subjects: [{kind: User, name: ""}], projects: [shop]}`,
 			`spec.subjects[0].name: Invalid value: "": spec.subjects[0].name in body should be at least 1 chars long`),
 		Entry("a ServiceAccount without a namespace", "makers", "{role: viewer, subjects: [{kind: ServiceAccount, name: ci}], projects: [shop]}",
-			"spec.subjects[0]: Invalid value: namespace goes with a ServiceAccount, and with nothing else"),
+			"spec.subjects[0]: Invalid value: a ServiceAccount needs its namespace, one of the project's; leave namespace out for other kinds"),
+		Entry("a ServiceAccount by the name that the API server knows it by", "makers", `{role: viewer, subjects: [{kind: ServiceAccount, name: "system:serviceaccount:acme-shop:ci", namespace: acme-shop}], projects: [shop]}`,
+			"spec.subjects[0].name: Invalid value: a ServiceAccount's name is lower-case letters, digits, '-' and '.', without its namespace; put the namespace in spec.subjects[].namespace"),
 		Entry("a User with a namespace", "makers", "{role: viewer, subjects: [{kind: User, name: bo, namespace: acme-shop}], projects: [shop]}",
-			"spec.subjects[0]: Invalid value: namespace goes with a ServiceAccount, and with nothing else"),
+			"spec.subjects[0]: Invalid value: a ServiceAccount needs its namespace, one of the project's; leave namespace out for other kinds"),
 		Entry("a User of Kubernetes' own", "makers", `{role: viewer, subjects: [{kind: User, name: "system:admin"}], projects: [shop]}`,
 			"spec.subjects[0]: Invalid value: "+kubernetesSubject),
 		Entry("a Group of Kubernetes' own", "makers", `{role: viewer, subjects: [{kind: Group, name: "system:authenticated"}], projects: [shop]}`,
@@ -322,6 +334,12 @@ var _ = Describe("The schema refuses", func() {
 			"spec.mfa.method: Too long: may not be more than 63 bytes"),
 	)
 })
+
+const (
+	instant = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	// wholeRules is what a rule has to name.
+	wholeRules = `each rule names verbs, apiGroups ("" is the core group) and resources, and no nonResourceURLs: a role holds in namespaces`
+)
 
 var _ = Describe("The schema accepts", func() {
 	DescribeTable("an Organization with", accepts("Organization"),
