@@ -200,7 +200,7 @@ func (s *organizationSync) recordPass(ctx context.Context, arrived uint64) error
 	organization := s.result.Organization
 	if s.result.Lineage == nil {
 		s.passes.forget(organization)
-		s.pass = &pass{}
+		s.pass = &pass{revokesFailed: s.written.revokesFailed}
 		return nil
 	}
 	s.pass = &pass{
