@@ -22,6 +22,9 @@ const (
 	logTailSize = 2048
 )
 
+// errProcessEnded: the process was there and has ended.
+var errProcessEnded = errors.New("it has ended")
+
 // Process is one server of a cluster. Its pid alone doesn't identify it, because the system gives the pids of ended
 // processes to new ones: the start time does.
 type Process struct {
@@ -77,6 +80,10 @@ func (p *Process) run(cmd *exec.Cmd, logFile io.Closer, started chan<- error) {
 	if err == nil {
 		p.PID = cmd.Process.Pid
 		p.StartTime, err = processStartTime(p.PID)
+	}
+	if errors.Is(err, errProcessEnded) {
+		// It did start; who waits for it finds that it ended, and what it said.
+		err = nil
 	}
 	started <- err
 	if cmd.Process != nil {

@@ -35,7 +35,7 @@ func processStartTime(pid int) (string, error) {
 		return "", fmt.Errorf("read /proc/%d/stat: %d fields after the command, want more than %d", pid, len(fields), startTimeField)
 	}
 	if fields[stateField] == "Z" || fields[stateField] == "X" {
-		return "", fmt.Errorf("process %d has ended", pid)
+		return "", fmt.Errorf("process %d: %w", pid, errProcessEnded)
 	}
 	return strings.TrimSpace(string(boot)) + "/" + fields[startTimeField], nil
 }
