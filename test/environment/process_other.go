@@ -24,7 +24,7 @@ func processStartTime(pid int) (string, error) {
 	}
 	state, startTime, _ := strings.Cut(strings.TrimSpace(string(output)), " ")
 	if strings.HasPrefix(state, "Z") {
-		return "", fmt.Errorf("process %d has ended", pid)
+		return "", fmt.Errorf("process %d: %w", pid, errProcessEnded)
 	}
 	return strings.TrimSpace(startTime), nil
 }
