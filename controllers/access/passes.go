@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,6 +49,9 @@ type pass struct {
 	failed map[engine.ObjectReference]string
 	// revokesFailed: somebody may still have what was taken away.
 	revokesFailed bool
+	// reportDue is when the statuses that were put off must be written; zero if none were. Only the syncs of this
+	// organization look at it.
+	reportDue time.Time
 }
 
 // passes are the last passes by organization, since the manager started.
@@ -60,6 +64,14 @@ func (p *passes) of(organization string) *pass {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	return p.byOrganization[organization]
+}
+
+// reportDue is when statuses that the last pass put off must be written.
+func (p *passes) reportDue(organization string) time.Time {
+	if last := p.of(organization); last != nil {
+		return last.reportDue
+	}
+	return time.Time{}
 }
 
 // record keeps a pass and says whether it tells anything new to the organizations above.

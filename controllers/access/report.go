@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,8 +37,12 @@ func (s *organizationSync) report(ctx context.Context) error {
 		errs = append(errs, s.reportStrays(ctx, v1alpha1.OrganizationNamespace(s.result.Organization)))
 		return errors.Join(errs...)
 	}
-	changed := s.changedStatuses()
-	errs = append(errs, s.forEach(changed, func(object status.Object) error {
+	begin := time.Now()
+	errs = append(errs, s.forEach(s.changedStatuses(), func(object status.Object) error {
+		if time.Since(begin) > undisturbed && s.hasNews() {
+			// The next sync says it: news may take access away and must not wait for a thousand statuses.
+			return nil
+		}
 		return s.settle(status.Write(ctx, s.Client, object))
 	}))
 	return errors.Join(errs...)

@@ -73,7 +73,27 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 	if err := s.recordPass(ctx, arrived); err != nil {
 		return reconcile.Result{}, err
 	}
+	if s.postponesReport() {
+		return s.done(s.written.err())
+	}
 	return s.done(errors.Join(s.written.err(), s.report(ctx), s.releaseFinalizers(ctx)))
+}
+
+// postponesReport leaves what is to be said to the next sync where there is news, which may take access away and must not
+// wait for statuses. That sync is in the queue already. A stream of changes puts statuses off for a while and no longer.
+func (s *organizationSync) postponesReport() bool {
+	if !s.hasNews() {
+		s.pass.reportDue = time.Time{}
+		return false
+	}
+	if s.pass.reportDue.IsZero() {
+		s.pass.reportDue = time.Now().Add(longestPostponement)
+	}
+	if time.Now().Before(s.pass.reportDue) {
+		return true
+	}
+	s.pass.reportDue = time.Time{}
+	return false
 }
 
 // done asks for the next sync. One that follows a failure doesn't wait past the instant at which something expires.
@@ -204,7 +224,7 @@ func (s *organizationSync) recordPass(ctx context.Context, arrived uint64) error
 		return nil
 	}
 	s.pass = &pass{
-		organization: organization, arrived: arrived,
+		organization: organization, arrived: arrived, reportDue: s.passes.reportDue(organization),
 		failed: s.failures(), revokesFailed: s.written.revokesFailed || s.objectErr != nil,
 	}
 	if s.objectErr != nil {

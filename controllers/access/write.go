@@ -24,6 +24,8 @@ const (
 	// undisturbed is how long a sync grants before it breaks off for news, so that a stream of changes can't keep it from
 	// ever granting anything.
 	undisturbed = 100 * time.Millisecond
+	// longestPostponement is how long statuses may be put off for the sake of news.
+	longestPostponement = time.Second
 )
 
 // written is what became of the writes of a sync.

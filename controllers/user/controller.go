@@ -187,12 +187,13 @@ func (r *Reconciler) makeUser(ctx context.Context, username string, memberships 
 }
 
 // holdDeactivated keeps a deactivated User for as long as somebody refers to it: without it the user would be active again.
+// One of several Users of a username may go, as the condition Duplicate asks for.
 func (r *Reconciler) holdDeactivated(ctx context.Context, users []v1alpha1.User, referredTo bool) error {
 	for i := range users {
 		user := &users[i]
 		var err error
 		switch {
-		case !user.Spec.Deactivated || !referredTo:
+		case !user.Spec.Deactivated || !referredTo || len(users) > 1:
 			err = finalizer.Remove(ctx, r.Client, user)
 		case user.DeletionTimestamp == nil:
 			err = finalizer.Add(ctx, r.Client, user)

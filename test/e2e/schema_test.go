@@ -149,6 +149,7 @@ var _ = Describe("The schema refuses", func() {
 		Entry("another response", "bo", "{user: bo@acme.example, invitation: {}, response: Maybe}",
 			`spec.response: Unsupported value: "Maybe": supported values: "Accepted", "Declined"`),
 		Entry("an end that isn't an instant", "bo", "{user: bo@acme.example, expiresAt: tomorrow}",
+			`spec.expiresAt: Invalid value: "tomorrow": spec.expiresAt in body should match '`+instant+`'`,
 			`spec.expiresAt: Invalid value: "tomorrow": spec.expiresAt in body must be of type date-time: "tomorrow"`),
 	)
 
