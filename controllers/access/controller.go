@@ -30,6 +30,8 @@ const (
 	// a revoke.
 	firstRetry = 5 * time.Millisecond
 	lastRetry  = 30 * time.Second
+	// namespaceArrival is how long a sync waits for the namespaces of a new project.
+	namespaceArrival = 100 * time.Millisecond
 	// outdatedRetry is how soon an organization is synced again of which an object changed under the sync.
 	outdatedRetry = 20 * time.Millisecond
 )
@@ -63,7 +65,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.Team{}, r.following(r.reachingDown), specChanged).
 		Watches(&v1alpha1.RoleBinding{}, r.following(r.reachingDown), specChanged).
 		Watches(&v1alpha1.Role{}, r.following(r.roleChanged), specChanged).
-		Watches(&v1alpha1.Project{}, r.following(r.projectChanged), specChanged).
+		Watches(&v1alpha1.Project{}, r.followingProjects(), specChanged).
 		Watches(&v1alpha1.User{}, r.following(r.userChanged), builder.WithPredicates(gateMatters())).
 		Watches(&corev1.Namespace{}, r.following(r.namespaceChanged), builder.WithPredicates(namespaceMatters())).
 		Watches(&rbacv1.RoleBinding{}, r.observing(r.bindingChanged), builder.WithPredicates(managedBinding())).

@@ -5,10 +5,13 @@ import (
 	"maps"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -17,9 +20,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	engine "github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
+
+// queue is where requests go.
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // affected finds the organizations whose access an object may change.
 type affected func(ctx context.Context, object client.Object) ([]string, error)
@@ -98,6 +105,36 @@ func (r *Reconciler) reachingDown(ctx context.Context, object client.Object) ([]
 func (r *Reconciler) projectChanged(_ context.Context, object client.Object) ([]string, error) {
 	organization, _ := v1alpha1.OrganizationOf(object.GetNamespace())
 	return []string{organization}, nil
+}
+
+// followingProjects gives the namespaces of a new project the time to arrive. They come a moment after it, and the sync that
+// their arrival asks for would have to wait for one that finds none of them.
+func (r *Reconciler) followingProjects() handler.EventHandler {
+	following := r.following(r.projectChanged)
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, created event.CreateEvent, queue queue) {
+			organization, ok := v1alpha1.OrganizationOf(created.Object.GetNamespace())
+			if ok && r.lacksNamespaces(ctx, organization, created.Object.(*v1alpha1.Project)) {
+				queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: organization}}, namespaceArrival)
+				return
+			}
+			following.Create(ctx, created, queue)
+		},
+		UpdateFunc: following.Update,
+		DeleteFunc: following.Delete,
+	}
+}
+
+// lacksNamespaces says whether no namespace of a project that it may have is there.
+func (r *Reconciler) lacksNamespaces(ctx context.Context, organization string, project *v1alpha1.Project) bool {
+	for _, name := range project.NamespaceNames() {
+		err := r.Get(ctx, client.ObjectKey{Name: name}, &corev1.Namespace{}, snapshot.Shared)
+		state := engine.CheckProjectNamespace(name, nil, organization, project.Name)
+		if !apierrors.IsNotFound(err) || state != engine.NamespaceMissing {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *Reconciler) roleChanged(ctx context.Context, object client.Object) ([]string, error) {

@@ -211,7 +211,8 @@ func (r *Reconciler) releaseOthers(
 	ctx context.Context, organization, project string, asked []string, policy v1alpha1.DeletionPolicy,
 ) (remaining bool, err error) {
 	var labelled corev1.NamespaceList
-	err = r.List(ctx, &labelled, client.MatchingFields{snapshot.NamespacesByOrganization: organization})
+	err = r.List(ctx, &labelled, client.UnsafeDisableDeepCopy,
+		client.MatchingFields{snapshot.NamespacesByOrganization: organization})
 	if err != nil {
 		return false, fmt.Errorf("list the namespaces of organization %s: %w", organization, err)
 	}
@@ -222,7 +223,7 @@ func (r *Reconciler) releaseOthers(
 			namespace.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedByRoster {
 			continue
 		}
-		released, err := r.releaseNamespace(ctx, namespace, policy)
+		released, err := r.releaseNamespace(ctx, namespace.DeepCopy(), policy)
 		remaining = remaining || !released
 		errs = append(errs, err)
 	}

@@ -181,7 +181,10 @@ func shardNumbers(clusterRole string, actual map[string]*rbacv1.RoleBinding) []i
 			continue
 		}
 		suffix, isShard := strings.CutPrefix(name, clusterRole+":shard-")
-		if n, err := strconv.Atoi(suffix); isShard && err == nil && n > 1 && name == shardName(clusterRole, n) {
+		if !isShard {
+			continue
+		}
+		if n, err := strconv.Atoi(suffix); err == nil && n > 1 && name == shardName(clusterRole, n) {
 			numbers = append(numbers, n)
 		}
 	}
