@@ -32,6 +32,9 @@ const (
 	lastRetry  = 30 * time.Second
 	// namespaceArrival is how long a sync waits for the namespaces of a new project.
 	namespaceArrival = 100 * time.Millisecond
+	// belowRetry is how soon an organization is looked at again that waits for one below it, and shorter than a wait that
+	// anybody would notice: an expiry that comes meanwhile is that much late at most.
+	belowRetry = 250 * time.Millisecond
 	// outdatedRetry is how soon an organization is synced again of which an object changed under the sync.
 	outdatedRetry = 20 * time.Millisecond
 )

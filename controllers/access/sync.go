@@ -124,6 +124,11 @@ func (s *organizationSync) next() reconcile.Result {
 	if s.outdated.Load() {
 		return reconcile.Result{RequeueAfter: outdatedRetry}
 	}
+	if s.waitsFor != "" {
+		// The one below wakes this one when it has caught up. Should that ever be missed, asking again finds it.
+		s.wake(s.waitsFor)
+		return reconcile.Result{RequeueAfter: belowRetry}
+	}
 	if s.result.NextChange.IsZero() {
 		return reconcile.Result{}
 	}
