@@ -41,6 +41,7 @@ func (s *organizationSync) report(ctx context.Context) error {
 	errs = append(errs, s.forEach(s.changedStatuses(), func(object status.Object) error {
 		if time.Since(begin) > undisturbed && s.hasNews() {
 			// The next sync says it: news may take access away and must not wait for a thousand statuses.
+			s.outdated.Store(true)
 			return nil
 		}
 		return s.settle(status.Write(ctx, s.Client, object))

@@ -63,10 +63,9 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		return errors.Join(s.objectErr, s.addFinalizers(ctx))
 	})
 	switch {
-	case s.written.interrupted:
-		// What arrived is in the queue already, and starts again with what is to be taken away.
-		return s.done(s.written.err())
-	case s.written.outdated:
+	case s.written.interrupted, s.written.outdated:
+		// It starts again with what is to be taken away. What arrived may have been noted after its request had begun this
+		// very sync (an update is noted for the old object and the new, and asked for once), so nothing else need be queued.
 		s.outdated.Store(true)
 		return s.done(s.written.err())
 	}
@@ -74,13 +73,14 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		return reconcile.Result{}, err
 	}
 	if s.postponesReport() {
+		s.outdated.Store(true)
 		return s.done(s.written.err())
 	}
 	return s.done(errors.Join(s.written.err(), s.report(ctx), s.releaseFinalizers(ctx)))
 }
 
 // postponesReport leaves what is to be said to the next sync where there is news, which may take access away and must not
-// wait for statuses. That sync is in the queue already. A stream of changes puts statuses off for a while and no longer.
+// wait for statuses. A stream of changes puts statuses off for a while and no longer.
 func (s *organizationSync) postponesReport() bool {
 	if !s.hasNews() {
 		s.pass.reportDue = time.Time{}
