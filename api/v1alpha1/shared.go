@@ -28,6 +28,17 @@ const (
 	// ManagedByRoster is the value of LabelManagedBy on everything that Roster makes.
 	ManagedByRoster = "roster"
 
+	// AnnotationChangedBy is the authenticated user who last changed the spec, the labels or Roster's annotations of an
+	// object. Roster writes it at admission; what a request says itself counts for nothing.
+	AnnotationChangedBy = "roster.dev/changed-by"
+	// AnnotationDeletedBy is the authenticated user who deleted an object that isn't gone yet; the first one counts.
+	AnnotationDeletedBy = "roster.dev/deleted-by"
+	// AnnotationConfirmDeletion must hold the name of an Organization, of a Project that deletes its namespaces, or of one
+	// of their namespaces before it can be deleted.
+	AnnotationConfirmDeletion = "roster.dev/confirm-deletion"
+	// AnnotationApproveRemovals on an Organization lets exactly those removals go whose digest it holds.
+	AnnotationApproveRemovals = "roster.dev/approve-removals"
+
 	// RoleOwner is the role of those whom an organization's spec.owners names, and of nobody else.
 	RoleOwner = "owner"
 	// RoleAdministrator is the catalogue's role for who runs an organization without owning it.
@@ -38,12 +49,18 @@ const (
 	RoleMember = "member"
 	// RoleBilling is the catalogue's role for an organization's subscription and reports.
 	RoleBilling = "billing"
+	// RoleTeamMaintainer lets the maintainers of a team change that team; a policy holds them to its members and
+	// maintainers. Teams alone give it.
+	RoleTeamMaintainer = "team-maintainer"
 	// RoleNone says "no role here": the user is a member and holds what an ancestor gives.
 	RoleNone = "none"
 )
 
 // MaxOrganizationDepth is how deep organizations may nest; an organization without a parent has depth 1.
 const MaxOrganizationDepth = 8
+
+// AnnotationPrefix begins all annotations and labels that are Roster's own.
+const AnnotationPrefix = "roster.dev/"
 
 const (
 	// ConditionReady says that the cluster is what the object asks for.
@@ -59,6 +76,9 @@ const (
 	ConditionUngated = "Ungated"
 	// ConditionOwnersAvailable says whether at least one owner of the organization may act now.
 	ConditionOwnersAvailable = "OwnersAvailable"
+	// ConditionRemovalsHeld is True on an Organization while users keep access that more removals at once than its
+	// safeguard lets go would take; the message says how many, whom, and the digest that approves it.
+	ConditionRemovalsHeld = "RemovalsHeld"
 	// ConditionNarrowed is True on a Role of which something is left out on purpose; the message says what.
 	ConditionNarrowed = "Narrowed"
 )
