@@ -47,9 +47,10 @@ type Reconciler struct {
 	// ShardSize is the most subjects of one RBAC RoleBinding; rbac.MaxShardSize if zero.
 	ShardSize int
 
-	arrivals arrivals
-	passes   passes
-	events   chan event.GenericEvent
+	arrivals  arrivals
+	passes    passes
+	ownWrites ownWrites
+	events    chan event.GenericEvent
 }
 
 // NewReconciler returns a Reconciler that hasn't seen anything yet.
@@ -71,7 +72,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.Project{}, r.followingProjects(), specChanged).
 		Watches(&v1alpha1.User{}, r.following(r.userChanged), builder.WithPredicates(gateMatters())).
 		Watches(&corev1.Namespace{}, r.following(r.namespaceChanged), builder.WithPredicates(namespaceMatters())).
-		Watches(&rbacv1.RoleBinding{}, r.observing(r.bindingChanged), builder.WithPredicates(managedBinding())).
+		Watches(&rbacv1.RoleBinding{}, r.observing(r.bindingChanged), builder.WithPredicates(r.tamperedBinding())).
 		Watches(&rbacv1.ClusterRole{}, r.observing(r.clusterRoleChanged), builder.WithPredicates(bindingMatters())).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.observing(r.clusterRoleBindingChanged)).
 		WatchesRawSource(source.Channel(r.events, r.observing(named))).

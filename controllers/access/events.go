@@ -41,24 +41,47 @@ func (r *Reconciler) observing(find affected) handler.EventHandler {
 	return r.handle(find, func(string) {})
 }
 
+// handle asks for one sync of each organization that an event is about, and notes the event once for each: a second note
+// could fall into the sync that the request has begun already.
 func (r *Reconciler) handle(find affected, note func(organization string)) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
-		if namespace := object.GetNamespace(); isStray(object) {
-			return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace}}}
+	ask := func(ctx context.Context, queue queue, objects ...client.Object) {
+		requests := sets.New[reconcile.Request]()
+		for _, object := range objects {
+			requests.Insert(requestsFor(ctx, find, object)...)
 		}
-		organizations, err := find(ctx, object)
-		if err != nil {
-			// The caches serve these look-ups; they fail only while the manager stops.
-			log.FromContext(ctx).Error(err, "Can't tell which organizations an object affects",
-				"kind", object.GetObjectKind().GroupVersionKind().Kind, "name", object.GetName())
+		for request := range requests {
+			if request.Namespace == "" {
+				note(request.Name)
+			}
+			queue.Add(request)
 		}
-		var requests []reconcile.Request
-		for organization := range sets.New(organizations...) {
-			note(organization)
-			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: organization}})
-		}
-		return requests
-	})
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, created event.CreateEvent, queue queue) { ask(ctx, queue, created.Object) },
+		UpdateFunc: func(ctx context.Context, updated event.UpdateEvent, queue queue) {
+			ask(ctx, queue, updated.ObjectOld, updated.ObjectNew)
+		},
+		DeleteFunc:  func(ctx context.Context, deleted event.DeleteEvent, queue queue) { ask(ctx, queue, deleted.Object) },
+		GenericFunc: func(ctx context.Context, asked event.GenericEvent, queue queue) { ask(ctx, queue, asked.Object) },
+	}
+}
+
+// requestsFor are the syncs that a change of an object asks for.
+func requestsFor(ctx context.Context, find affected, object client.Object) []reconcile.Request {
+	if namespace := object.GetNamespace(); isStray(object) {
+		return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: namespace}}}
+	}
+	organizations, err := find(ctx, object)
+	if err != nil {
+		// The caches serve these look-ups; they fail only while the manager stops.
+		log.FromContext(ctx).Error(err, "Can't tell which organizations an object affects",
+			"kind", object.GetObjectKind().GroupVersionKind().Kind, "name", object.GetName())
+	}
+	requests := make([]reconcile.Request, 0, len(organizations))
+	for _, organization := range organizations {
+		requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Name: organization}})
+	}
+	return requests
 }
 
 // isStray says whether one of Roster's objects is in a namespace that can't be an organization's.
@@ -282,16 +305,24 @@ func gateMatters() predicate.Predicate {
 	}
 }
 
-func managedBinding() predicate.Predicate {
+// tamperedBinding lets through the managed bindings that changed in another way than by this manager's own last write,
+// which is what the sync that made it wanted.
+func (r *Reconciler) tamperedBinding() predicate.Predicate {
 	isManaged := func(object client.Object) bool {
 		binding, ok := object.(*rbacv1.RoleBinding)
 		return ok && rbac.IsManaged(binding)
 	}
 	return predicate.Funcs{
-		CreateFunc: func(change event.CreateEvent) bool { return isManaged(change.Object) },
-		DeleteFunc: func(change event.DeleteEvent) bool { return isManaged(change.Object) },
+		CreateFunc: func(change event.CreateEvent) bool {
+			return isManaged(change.Object) && !r.ownWrites.match(change.Object)
+		},
+		DeleteFunc: func(change event.DeleteEvent) bool {
+			r.ownWrites.forget(change.Object)
+			return isManaged(change.Object)
+		},
 		UpdateFunc: func(change event.UpdateEvent) bool {
-			return isManaged(change.ObjectOld) || isManaged(change.ObjectNew)
+			managed := isManaged(change.ObjectOld) || isManaged(change.ObjectNew)
+			return managed && !r.ownWrites.match(change.ObjectNew)
 		},
 	}
 }

@@ -135,6 +135,9 @@ func (r *Reconciler) writeBinding(ctx context.Context, write rbac.Write) (versio
 	if err != nil {
 		return "", fmt.Errorf("%s RoleBinding %s: %w", write.Verb, binding.Name, err)
 	}
+	if write.Verb != rbac.Delete {
+		r.ownWrites.note(&binding)
+	}
 	return binding.ResourceVersion, nil
 }
 
