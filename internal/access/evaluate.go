@@ -49,6 +49,8 @@ type Member struct {
 	Source v1alpha1.GrantSource
 	// Gate takes everything while it isn't empty.
 	Gate v1alpha1.SuspensionReason
+	// Until is when the Membership that gives the roles ends by itself; zero for never.
+	Until time.Time
 	// Via is what gives the place.
 	Via []ObjectReference
 }
@@ -60,6 +62,8 @@ type Grant struct {
 	Subjects []rbacv1.Subject
 	// Scope is where the role holds. Grants with the same scope share it.
 	Scope *Scope
+	// Until is when the Membership or RoleBinding that gives it ends by itself; zero for never.
+	Until time.Time
 	// Via is the chain of objects that gives it, from the one that names the role to the one that names the subjects.
 	Via []ObjectReference
 }
@@ -68,6 +72,10 @@ type Grant struct {
 type Scope struct {
 	// Organization: in the organization's own namespace too.
 	Organization bool
+	// AllProjects: in every project, also in those to come.
+	AllProjects bool
+	// Projects are the names of those that are meant otherwise, sorted.
+	Projects []string
 	// Namespaces of projects, sorted.
 	Namespaces []string
 }
@@ -131,6 +139,7 @@ type RoleBindingOutcome struct {
 type evaluation struct {
 	index      *index
 	now        time.Time
+	assumed    Assumptions
 	lineage    []*v1alpha1.Organization
 	owners     []sets.Set[string]
 	requireMFA bool
@@ -142,6 +151,22 @@ type evaluation struct {
 
 // Evaluate says who may do what in an organization at an instant, and why.
 func Evaluate(world World, organization string, now time.Time) Result {
+	return EvaluateAssuming(world, organization, now, Assumptions{})
+}
+
+// Assumptions are what an evaluation takes for granted, to ask what a change could come to.
+type Assumptions struct {
+	// Ungated: nobody is held back, whether deactivated or without a second factor.
+	Ungated bool
+	// ListedAreMembers: whom a Team or a RoleBinding lists is a member of the organization, and a team's maintainers are
+	// members of the team, which they may make themselves.
+	ListedAreMembers bool
+	// NamespacesAreThere: what is granted in a project counts although its namespaces can't be used yet.
+	NamespacesAreThere bool
+}
+
+// EvaluateAssuming is Evaluate with some things taken for granted.
+func EvaluateAssuming(world World, organization string, now time.Time, assumed Assumptions) Result {
 	index := newIndex(world)
 	lineage := LineageOf(index.organizations, organization)
 	result := Result{
@@ -161,7 +186,7 @@ func Evaluate(world World, organization string, now time.Time) Result {
 		return result
 	}
 	result.Namespace = index.organizationNamespace(organization)
-	evaluation := newEvaluation(index, lineage, now, result)
+	evaluation := newEvaluation(index, lineage, now, assumed, result)
 	evaluation.addMembers()
 	evaluation.addMembershipOutcomes()
 	evaluation.addTeams()
@@ -171,10 +196,13 @@ func Evaluate(world World, organization string, now time.Time) Result {
 	return evaluation.result
 }
 
-func newEvaluation(index *index, lineage *Lineage, now time.Time, result Result) *evaluation {
+func newEvaluation(
+	index *index, lineage *Lineage, now time.Time, assumed Assumptions, result Result,
+) *evaluation {
 	e := &evaluation{
 		index:    index,
 		now:      now,
+		assumed:  assumed,
 		lineage:  lineage.Organizations,
 		places:   map[string]place{},
 		scopes:   map[string]*Scope{},
@@ -193,14 +221,14 @@ func MemberOf(world World, organization, user string, now time.Time) (member Mem
 	if lineage == nil {
 		return Member{}, false
 	}
-	e := newEvaluation(index, lineage, now, Result{})
+	e := newEvaluation(index, lineage, now, Assumptions{}, Result{})
 	return e.member(user)
 }
 
 func (e *evaluation) member(user string) (member Member, found bool) {
 	place := e.placeHere(user)
 	return Member{
-		User: user, Roles: place.roles, Source: place.source, Gate: e.gate(user), Via: place.via,
+		User: user, Roles: place.roles, Source: place.source, Gate: e.gate(user), Until: place.until, Via: place.via,
 	}, place.member
 }
 
@@ -215,9 +243,8 @@ func (e *evaluation) changesAt(instant time.Time) {
 }
 
 func (e *evaluation) addGates(lineage *Lineage) {
-	e.requireMFA = slices.ContainsFunc(lineage.Gates, func(organization *v1alpha1.Organization) bool {
-		return organization.Spec.RequireMFA
-	})
+	requiresMFA := func(organization *v1alpha1.Organization) bool { return organization.Spec.RequireMFA }
+	e.requireMFA = !e.assumed.Ungated && slices.ContainsFunc(lineage.Gates, requiresMFA)
 	for _, organization := range e.lineage {
 		owners := sets.New[string]()
 		for _, owner := range organization.Spec.Owners {
@@ -242,7 +269,7 @@ func (e *evaluation) addMembers() {
 			candidates.Insert(user)
 		}
 	}
-	everywhere := e.scopeOf(e.index.projects[e.lineage[0].Name], true)
+	everywhere := e.scopeOf(e.index.projects[e.lineage[0].Name], inOrganization)
 	for _, user := range sets.List(candidates) {
 		member, found := e.member(user)
 		if !found {
@@ -258,7 +285,10 @@ func (e *evaluation) addMembers() {
 		}
 		for _, name := range member.Roles {
 			if role, found := find(name, level); found {
-				e.grant(role, []rbacv1.Subject{userSubject(user)}, everywhere, member.Via)
+				e.grant(Grant{
+					Role: role, Subjects: []rbacv1.Subject{userSubject(user)}, Scope: everywhere,
+					Until: member.Until, Via: member.Via,
+				})
 			}
 		}
 	}
@@ -343,12 +373,11 @@ func roleNotFound(name v1alpha1.RoleName) Problem {
 }
 
 // grant adds a grant unless it would give nothing.
-func (e *evaluation) grant(role RoleReference, subjects []rbacv1.Subject, scope *Scope, via []ObjectReference) {
-	nowhere := len(scope.Namespaces) == 0 && !scope.Organization
-	if role.Name == v1alpha1.RoleNone || len(subjects) == 0 || nowhere {
+func (e *evaluation) grant(grant Grant) {
+	if grant.Role.Name == v1alpha1.RoleNone || len(grant.Subjects) == 0 || e.isNowhere(grant.Scope) {
 		return
 	}
-	e.result.Grants = append(e.result.Grants, Grant{Role: role, Subjects: subjects, Scope: scope, Via: via})
+	e.result.Grants = append(e.result.Grants, grant)
 }
 
 func userSubject(user string) rbacv1.Subject {

@@ -86,6 +86,8 @@ type place struct {
 	source v1alpha1.GrantSource
 	// level of the lineage where the roles are written, which is where their names resolve.
 	level int
+	// until is when the Membership that gives the roles ends by itself; zero for never.
+	until time.Time
 	via   []ObjectReference
 }
 
@@ -125,6 +127,7 @@ func (e *evaluation) placeAt(user string, level int) place {
 			continue
 		}
 		found.roles, found.level, found.source = roles, at, sourceAt(at, level)
+		found.until = phase.Until
 		found.via = []ObjectReference{referenceTo(KindMembership, membership)}
 		return found
 	}
@@ -142,6 +145,8 @@ func sourceAt(at, level int) v1alpha1.GrantSource {
 func (e *evaluation) gate(user string) v1alpha1.SuspensionReason {
 	person := e.index.people[user]
 	switch {
+	case e.assumed.Ungated:
+		return ""
 	case person.deactivated:
 		return v1alpha1.SuspendedDeactivated
 	case e.requireMFA && !person.enrolled:
@@ -152,7 +157,11 @@ func (e *evaluation) gate(user string) v1alpha1.SuspensionReason {
 
 // mayAct says whether the user is a member of the organization whom nothing holds back.
 func (e *evaluation) mayAct(user string) bool {
-	return e.placeHere(user).member && e.gate(user) == ""
+	return e.isMember(user) && e.gate(user) == ""
+}
+
+func (e *evaluation) isMember(user string) bool {
+	return e.assumed.ListedAreMembers || e.placeHere(user).member
 }
 
 // placeHere is the user's place in the organization itself, worked out once.

@@ -126,6 +126,11 @@ func (n naive) grantsOfUser(user, organization string) []roleAt {
 		if n.isInTeam(user, team) {
 			answers = append(answers, n.grantsOfTeam(team)...)
 		}
+		if slices.Contains(team.Spec.Maintainers, v1alpha1.Username(user)) {
+			for _, role := range n.catalogueRole("team-maintainer") {
+				answers = append(answers, roleAt{role, "org-" + organization})
+			}
+		}
 	}
 	for _, above := range n.lineage(organization) {
 		if !n.isMember(user, above.Name) {

@@ -574,6 +574,7 @@ func (d *drawer) drawTeams(organization string) {
 		}
 		object := &v1alpha1.Team{ObjectMeta: d.meta("org-"+organization, string(name))}
 		object.Spec.Members = some(d, 3, append(everyone, "stranger")...)
+		object.Spec.Maintainers = some(d, 2, append(everyone, "stranger")...)
 		object.Spec.Parent = pick(d, "", "", pick(d, append(everyTeam, "absent")...))
 		object.Spec.Role = pick(d, append(everyRole, "")...)
 		object.Spec.Projects, object.Spec.ProjectSelector, object.Spec.AllProjects = d.drawChoice()

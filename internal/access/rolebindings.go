@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -41,8 +42,11 @@ func (e *evaluation) addRoleBinding(binding *v1alpha1.RoleBinding, level int) Ro
 		level:   level,
 		role:    role,
 		granted: found && !outcome.Waiting && !outcome.Expired,
-		scope:   e.scopeOf(projects, binding.Spec.OrganizationWide),
+		scope:   e.scopeOf(projects, breadthOfBinding(binding)),
 		via:     []ObjectReference{referenceTo(KindRoleBinding, binding)},
+	}
+	if end := binding.Spec.ExpiresAt; end != nil {
+		to.until = end.Time
 	}
 	for _, subject := range binding.Spec.Subjects {
 		e.addSubject(to, subject, &outcome)
@@ -71,6 +75,7 @@ type bindingTarget struct {
 	role    RoleReference
 	granted bool
 	scope   *Scope
+	until   time.Time
 	via     []ObjectReference
 }
 
@@ -90,14 +95,14 @@ func (e *evaluation) addSubject(to bindingTarget, subject v1alpha1.Subject, outc
 // give adds the grant, unless the role isn't there or it isn't its time.
 func (e *evaluation) give(to bindingTarget, subjects []rbacv1.Subject, scope *Scope, via []ObjectReference) {
 	if to.granted {
-		e.grant(to.role, subjects, scope, via)
+		e.grant(Grant{Role: to.role, Subjects: subjects, Scope: scope, Until: to.until, Via: via})
 	}
 }
 
 // mayGet says whether a user gets what a binding at a level gives: a member both of the organization where the binding
 // is written and of this one, whom nothing holds back.
 func (e *evaluation) mayGet(user string, level int) bool {
-	return e.mayAct(user) && (level == 0 || e.placeAt(user, level).member)
+	return e.mayAct(user) && (level == 0 || e.assumed.ListedAreMembers || e.placeAt(user, level).member)
 }
 
 func (e *evaluation) addUserSubject(to bindingTarget, user string, outcome *RoleBindingOutcome) {
@@ -120,7 +125,7 @@ func (e *evaluation) addTeamSubject(to bindingTarget, name string, outcome *Role
 		return
 	}
 	for _, source := range e.teamSources(organization, team) {
-		users := e.actingMembers(source.team.Spec.Members)
+		users := e.teamMembers(source.team)
 		users = slices.DeleteFunc(users, func(user string) bool { return !e.mayGet(user, to.level) })
 		subjects := userSubjects(users)
 		if group := source.team.Spec.IdentityGroup; group != "" && to.level == 0 && !e.requireMFA {

@@ -11,21 +11,54 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 )
 
+// breadth is how far a grant reaches beyond the projects that it names.
+type breadth string
+
+const (
+	inProjects     breadth = ""
+	inAllProjects  breadth = "/projects"
+	inOrganization breadth = "/organization"
+)
+
+func breadthOf(allProjects bool) breadth {
+	if allProjects {
+		return inAllProjects
+	}
+	return inProjects
+}
+
+func breadthOfBinding(binding *v1alpha1.RoleBinding) breadth {
+	if binding.Spec.OrganizationWide {
+		return inOrganization
+	}
+	return inProjects
+}
+
+// isNowhere says whether nobody gains anything by a grant there.
+func (e *evaluation) isNowhere(scope *Scope) bool {
+	if scope.Organization || len(scope.Namespaces) > 0 {
+		return false
+	}
+	return !e.assumed.NamespacesAreThere || !scope.AllProjects && len(scope.Projects) == 0
+}
+
 // scopeOf is all namespaces of some projects, and the organization's own where that is meant. One scope is shared by
 // all grants that hold there, so that many grants over many namespaces stay small.
-func (e *evaluation) scopeOf(projects []*v1alpha1.Project, organizationWide bool) *Scope {
+func (e *evaluation) scopeOf(projects []*v1alpha1.Project, breadth breadth) *Scope {
 	names := make([]string, 0, len(projects)+1)
 	for _, project := range projects {
 		names = append(names, project.Name)
 	}
-	if organizationWide {
-		names = append(names, "/organization")
-	}
-	key := strings.Join(names, ",")
+	key := strings.Join(append(names, string(breadth)), ",")
 	if scope := e.scopes[key]; scope != nil {
 		return scope
 	}
-	scope := &Scope{Organization: organizationWide && e.result.Namespace != ""}
+	scope := &Scope{
+		Organization: breadth == inOrganization && e.result.Namespace != "", AllProjects: breadth != inProjects,
+	}
+	if !scope.AllProjects {
+		scope.Projects = slices.Clone(names)
+	}
 	for _, project := range projects {
 		inOrder, _ := e.projectNamespaces(project)
 		scope.Namespaces = append(scope.Namespaces, inOrder...)

@@ -31,10 +31,10 @@ func (e *evaluation) addTeam(team *v1alpha1.Team) {
 	if team.Spec.Role != "" && !found {
 		outcome.Problems = append(outcome.Problems, roleNotFound(team.Spec.Role))
 	}
-	scope := e.scopeOf(projects, false)
+	scope := e.scopeOf(projects, breadthOf(team.Spec.AllProjects))
 	reached := sets.New[string]()
 	for _, source := range e.teamSources(e.lineage[0].Name, team) {
-		users := e.actingMembers(source.team.Spec.Members)
+		users := e.teamMembers(source.team)
 		reached.Insert(users...)
 		subjects := userSubjects(users)
 		if group := source.team.Spec.IdentityGroup; group != "" && !e.requireMFA {
@@ -42,11 +42,34 @@ func (e *evaluation) addTeam(team *v1alpha1.Team) {
 			outcome.Ungated = true
 		}
 		if found {
-			e.grant(role, subjects, scope, source.via)
+			e.grant(Grant{Role: role, Subjects: subjects, Scope: scope, Via: source.via})
 		}
 	}
+	e.addMaintainers(team)
 	outcome.Members, outcome.Projects = reached.Len(), len(projects)
 	e.result.Teams[team.Name] = outcome
+}
+
+// addMaintainers lets a team's maintainers change the team. Which team each maintains, and what of it they may change, is
+// for a policy to hold.
+func (e *evaluation) addMaintainers(team *v1alpha1.Team) {
+	role := e.index.roles[""][v1alpha1.RoleTeamMaintainer]
+	if role == nil || role.DeletionTimestamp != nil {
+		return
+	}
+	e.grant(Grant{
+		Role: ReferenceTo(role), Subjects: userSubjects(e.actingMembers(team.Spec.Maintainers)),
+		Scope: &Scope{Organization: e.result.Namespace != ""}, Via: []ObjectReference{referenceTo(KindTeam, team)},
+	})
+}
+
+// teamMembers are the members of a team who may act.
+func (e *evaluation) teamMembers(team *v1alpha1.Team) []string {
+	listed := team.Spec.Members
+	if e.assumed.ListedAreMembers {
+		listed = slices.Concat(listed, team.Spec.Maintainers)
+	}
+	return e.actingMembers(listed)
 }
 
 // teamSource is a team whose members get what another one is granted, and the chain between the two.

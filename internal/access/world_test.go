@@ -29,7 +29,7 @@ type element func(*access.World)
 func world(elements ...element) access.World {
 	world := access.World{AtMostDeveloper: sets.New[access.RoleReference]()}
 	for _, name := range []string{
-		"owner", "administrator", "maintainer", "developer", "editor", "viewer", "member", "billing", "none",
+		"owner", "administrator", "maintainer", "developer", "editor", "viewer", "member", "billing", "team-maintainer", "none",
 	} {
 		role(v1alpha1.SystemNamespace, name)(&world)
 	}

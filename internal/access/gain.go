@@ -1,0 +1,131 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// Gain is a role that a change newly grants.
+type Gain struct {
+	// Organization in which it takes effect.
+	Organization string
+	// Written is the organization of the object that names the role: the same one, or one above.
+	Written string
+	// Role that is granted.
+	Role RoleReference
+	// Subject is one of those who gain it.
+	Subject rbacv1.Subject
+	// Via is the chain of objects that grants it.
+	Via []ObjectReference
+}
+
+// Gains says which roles a change of the world newly grants in some organizations at some instants, one of those who gain
+// it for each. What is granted in the whole organization covers its projects, those to come too; what ends covers nothing
+// that lasts longer. Nobody is taken for held back, since what holds somebody back may be lifted without asking again.
+func Gains(before, after World, organizations []string, instants []time.Time, assumed Assumptions) []Gain {
+	assumed.Ungated, assumed.NamespacesAreThere = true, true
+	var gains []Gain
+	for _, organization := range organizations {
+		for _, instant := range instants {
+			held := coverageOf(EvaluateAssuming(before, organization, instant, assumed))
+			for _, grant := range EvaluateAssuming(after, organization, instant, assumed).Grants {
+				if gain, found := held.gain(organization, grant); found {
+					gains = append(gains, gain)
+				}
+			}
+		}
+	}
+	return distinctGains(gains)
+}
+
+// roleOfSubject is what coverage is kept by.
+type roleOfSubject struct {
+	role    RoleReference
+	subject rbacv1.Subject
+}
+
+// holding is where and until when a role is held.
+type holding struct {
+	scope *Scope
+	until time.Time
+}
+
+// coverage is what everybody holds.
+type coverage map[roleOfSubject][]holding
+
+func coverageOf(result Result) coverage {
+	held := coverage{}
+	for _, grant := range result.Grants {
+		for _, subject := range grant.Subjects {
+			key := roleOfSubject{grant.Role, subject}
+			held[key] = append(held[key], holding{grant.Scope, grant.Until})
+		}
+	}
+	return held
+}
+
+// gain says whether a grant gives anybody more than is held. Who maintains a team is asked for as its member.
+func (c coverage) gain(organization string, grant Grant) (Gain, bool) {
+	if grant.Role == (RoleReference{Name: v1alpha1.RoleTeamMaintainer}) && grant.Via[0].Kind == KindTeam {
+		return Gain{}, false
+	}
+	for _, subject := range grant.Subjects {
+		if c.covers(roleOfSubject{grant.Role, subject}, grant) {
+			continue
+		}
+		written := organization
+		if of, ok := v1alpha1.OrganizationOf(grant.Via[0].Namespace); ok {
+			written = of
+		} else if grant.Via[0].Kind == KindOrganization {
+			written = grant.Via[0].Name
+		}
+		return Gain{
+			Organization: organization, Written: written, Role: grant.Role, Subject: subject, Via: grant.Via,
+		}, true
+	}
+	return Gain{}, false
+}
+
+func (c coverage) covers(key roleOfSubject, grant Grant) bool {
+	lasting := slices.DeleteFunc(slices.Clone(c[key]), func(held holding) bool { return endsBefore(held.until, grant.Until) })
+	holds := func(in func(*Scope) bool) bool {
+		return slices.ContainsFunc(lasting, func(held holding) bool { return in(held.scope) })
+	}
+	if grant.Scope.Organization && !holds(func(scope *Scope) bool { return scope.Organization }) {
+		return false
+	}
+	if holds(func(scope *Scope) bool { return scope.AllProjects }) {
+		return true
+	}
+	if grant.Scope.AllProjects {
+		return false
+	}
+	for _, project := range grant.Scope.Projects {
+		if !holds(func(scope *Scope) bool { return slices.Contains(scope.Projects, project) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// endsBefore compares two ends, of which zero is never.
+func endsBefore(end, other time.Time) bool {
+	return !end.IsZero() && (other.IsZero() || end.Before(other))
+}
+
+// distinctGains keeps one gain of a role in a place.
+func distinctGains(gains []Gain) []Gain {
+	byPlace := func(a, b Gain) int {
+		return cmp.Or(
+			cmp.Compare(a.Organization, b.Organization), cmp.Compare(a.Written, b.Written),
+			cmp.Compare(a.Role.Organization, b.Role.Organization), cmp.Compare(a.Role.Name, b.Role.Name),
+		)
+	}
+	slices.SortStableFunc(gains, byPlace)
+	return slices.CompactFunc(gains, func(a, b Gain) bool { return byPlace(a, b) == 0 })
+}
