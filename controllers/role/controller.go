@@ -201,9 +201,7 @@ func (r *Reconciler) keep(ctx context.Context, role *v1alpha1.Role) (reconcile.R
 	if holder == nil || holder.Namespace != role.Namespace {
 		return r.keepNot(ctx, role, holder)
 	}
-	compiled := rbac.Compile(role, &sources{ctx: ctx, reader: r.Client, roles: map[string]*access.Roles{
-		reference.Organization: roles,
-	}})
+	compiled := rbac.Compile(role, snapshot.NewSources(ctx, r.Client))
 	err = errors.Join(
 		r.keepClusterRole(ctx, rbac.ProjectClusterRole(reference), reference, compiled.Project),
 		r.keepClusterRole(ctx, rbac.OrganizationClusterRole(reference), reference, compiled.Organization),
@@ -363,35 +361,4 @@ func (r *Reconciler) reportStray(ctx context.Context, role *v1alpha1.Role) error
 		"namespace %s isn't an organization's, so the Role means nothing; make it in the namespace org-NAME of organization "+
 			"NAME, or in %s for every organization", role.Namespace, v1alpha1.SystemNamespace)})
 	return status.Update(ctx, r.Client, role, after)
-}
-
-// sources finds what Roles refer to in the caches.
-type sources struct {
-	ctx    context.Context
-	reader client.Reader
-	roles  map[string]*access.Roles
-}
-
-// Included finds a Role by its name where another one lives.
-func (s *sources) Included(by *v1alpha1.Role, name v1alpha1.RoleName) *v1alpha1.Role {
-	organization := access.ReferenceTo(by).Organization
-	roles := s.roles[organization]
-	if roles == nil {
-		loaded, err := snapshot.LoadRoles(s.ctx, s.reader, organization)
-		if err != nil {
-			return nil
-		}
-		roles = loaded
-		s.roles[organization] = roles
-	}
-	return roles.Find(organization, name)
-}
-
-// ClusterRole finds a ClusterRole by its name.
-func (s *sources) ClusterRole(name string) *rbacv1.ClusterRole {
-	clusterRole := &rbacv1.ClusterRole{}
-	if err := s.reader.Get(s.ctx, client.ObjectKey{Name: name}, clusterRole, snapshot.Shared); err != nil {
-		return nil
-	}
-	return clusterRole
 }

@@ -24,19 +24,17 @@ type Gain struct {
 	Via []ObjectReference
 }
 
-// Gains says which roles a change of the world newly grants in some organizations at some instants, one of those who gain
-// it for each. What is granted in the whole organization covers its projects, those to come too; what ends covers nothing
+// Gains says which roles a change of the world newly grants in an organization at some instants, one of those who gain it
+// for each. What is granted in the whole organization covers its projects, those to come too; what ends covers nothing
 // that lasts longer. Nobody is taken for held back, since what holds somebody back may be lifted without asking again.
-func Gains(before, after World, organizations []string, instants []time.Time, assumed Assumptions) []Gain {
+func Gains(before, after World, organization string, instants []time.Time, assumed Assumptions) []Gain {
 	assumed.Ungated, assumed.NamespacesAreThere = true, true
 	var gains []Gain
-	for _, organization := range organizations {
-		for _, instant := range instants {
-			held := coverageOf(EvaluateAssuming(before, organization, instant, assumed))
-			for _, grant := range EvaluateAssuming(after, organization, instant, assumed).Grants {
-				if gain, found := held.gain(organization, grant); found {
-					gains = append(gains, gain)
-				}
+	for _, instant := range instants {
+		held := coverageOf(EvaluateAssuming(before, organization, instant, assumed))
+		for _, grant := range EvaluateAssuming(after, organization, instant, assumed).Grants {
+			if gain, found := held.gain(organization, grant); found {
+				gains = append(gains, gain)
 			}
 		}
 	}

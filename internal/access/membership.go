@@ -118,7 +118,7 @@ func (e *evaluation) placeAt(user string, level int) place {
 		if phase.MembershipPhase != v1alpha1.MembershipActive {
 			continue
 		}
-		found.member = true
+		found.member, found.until = true, earliest(found.until, phase.Until)
 		if found.source == "" {
 			found.source = sourceAt(at, level)
 		}

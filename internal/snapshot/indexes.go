@@ -36,24 +36,29 @@ const (
 	BindingsByOrganization = "organization"
 )
 
+// index is one of them.
+type index struct {
+	object client.Object
+	field  string
+	values client.IndexerFunc
+}
+
+var indexes = []index{
+	{&v1alpha1.Organization{}, OrganizationsByParent, organizationParent},
+	{&v1alpha1.Organization{}, OrganizationsByOwner, organizationOwners},
+	{&v1alpha1.Membership{}, MembershipsByUser, membershipUser},
+	{&v1alpha1.User{}, UsersByUsername, userUsername},
+	{&v1alpha1.User{}, UsersByDeactivated, userDeactivated},
+	{&v1alpha1.Project{}, ProjectsByNamespace, projectNamespaces},
+	{&v1alpha1.Role{}, RolesByInclude, roleIncludes},
+	{&v1alpha1.Role{}, RolesByClusterRole, roleClusterRoles},
+	{&corev1.Namespace{}, NamespacesByOrganization, organizationLabel},
+	{&rbacv1.RoleBinding{}, BindingsByOrganization, organizationLabel},
+}
+
 // AddIndexes makes the caches keep the indexes. To be called before they start.
 func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	for _, index := range []struct {
-		object client.Object
-		field  string
-		values client.IndexerFunc
-	}{
-		{&v1alpha1.Organization{}, OrganizationsByParent, organizationParent},
-		{&v1alpha1.Organization{}, OrganizationsByOwner, organizationOwners},
-		{&v1alpha1.Membership{}, MembershipsByUser, membershipUser},
-		{&v1alpha1.User{}, UsersByUsername, userUsername},
-		{&v1alpha1.User{}, UsersByDeactivated, userDeactivated},
-		{&v1alpha1.Project{}, ProjectsByNamespace, projectNamespaces},
-		{&v1alpha1.Role{}, RolesByInclude, roleIncludes},
-		{&v1alpha1.Role{}, RolesByClusterRole, roleClusterRoles},
-		{&corev1.Namespace{}, NamespacesByOrganization, organizationLabel},
-		{&rbacv1.RoleBinding{}, BindingsByOrganization, organizationLabel},
-	} {
+	for _, index := range indexes {
 		if err := indexer.IndexField(ctx, index.object, index.field, index.values); err != nil {
 			return fmt.Errorf("index %T by %s: %w", index.object, index.field, err)
 		}
