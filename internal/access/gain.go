@@ -69,24 +69,33 @@ func coverageOf(result Result) coverage {
 
 // gain says whether a grant gives anybody more than is held. Who maintains a team is asked for as its member.
 func (c coverage) gain(organization string, grant Grant) (Gain, bool) {
-	if grant.Role == (RoleReference{Name: v1alpha1.RoleTeamMaintainer}) && grant.Via[0].Kind == KindTeam {
+	if grant.Role == (RoleReference{Name: v1alpha1.RoleTeamMaintainer}) && grant.Scope.Organization && !grant.Scope.AllProjects {
 		return Gain{}, false
 	}
 	for _, subject := range grant.Subjects {
 		if c.covers(roleOfSubject{grant.Role, subject}, grant) {
 			continue
 		}
-		written := organization
-		if of, ok := v1alpha1.OrganizationOf(grant.Via[0].Namespace); ok {
-			written = of
-		} else if grant.Via[0].Kind == KindOrganization {
-			written = grant.Via[0].Name
-		}
 		return Gain{
-			Organization: organization, Written: written, Role: grant.Role, Subject: subject, Via: grant.Via,
+			Organization: organization, Written: grant.Written(organization), Role: grant.Role, Subject: subject,
+			Via: grant.Via,
 		}, true
 	}
 	return Gain{}, false
+}
+
+// Written is the organization of the object that names the role, of a grant in the given one.
+func (g Grant) Written(organization string) string {
+	if len(g.Via) == 0 {
+		return organization
+	}
+	if g.Via[0].Kind == KindOrganization {
+		return g.Via[0].Name
+	}
+	if written, ok := v1alpha1.OrganizationOf(g.Via[0].Namespace); ok {
+		return written
+	}
+	return organization
 }
 
 func (c coverage) covers(key roleOfSubject, grant Grant) bool {

@@ -86,7 +86,7 @@ type place struct {
 	source v1alpha1.GrantSource
 	// level of the lineage where the roles are written, which is where their names resolve.
 	level int
-	// until is when the Membership that gives the roles ends by itself; zero for never.
+	// until is when the first Membership that this rests on ends by itself; zero for never.
 	until time.Time
 	via   []ObjectReference
 }
@@ -127,7 +127,6 @@ func (e *evaluation) placeAt(user string, level int) place {
 			continue
 		}
 		found.roles, found.level, found.source = roles, at, sourceAt(at, level)
-		found.until = phase.Until
 		found.via = []ObjectReference{referenceTo(KindMembership, membership)}
 		return found
 	}

@@ -391,7 +391,7 @@ func drawWorld(t *rapid.T) access.World {
 }
 
 func (d *drawer) drawCatalogue() {
-	for _, name := range []string{"owner", "administrator", "developer", "viewer", "member", "none"} {
+	for _, name := range []string{"owner", "administrator", "developer", "viewer", "member", "team-maintainer", "none"} {
 		if !d.oneIn(12) {
 			d.addRole(v1alpha1.SystemNamespace, name)
 		}

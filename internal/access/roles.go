@@ -59,3 +59,18 @@ func (x *index) holder(name v1alpha1.RoleName, lineage []*v1alpha1.Organization)
 	}
 	return nil
 }
+
+// RequiringMFA names the organization that requires a second factor of whoever is in the given one: itself or one above.
+// It is empty where none does.
+func (r *Roles) RequiringMFA(organization string) string {
+	lineage := LineageOf(r.index.organizations, organization)
+	if lineage == nil {
+		return ""
+	}
+	for _, at := range lineage.Gates {
+		if at.Spec.RequireMFA {
+			return at.Name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,100 @@
+package admission
+
+import (
+	"context"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+// examineMembership asks what the user would come to hold, here and in all organizations below, once the invitation is
+// accepted. It looks at this user alone.
+func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
+	if err := r.refuseDuplicate(before, after); err != nil {
+		return err
+	}
+	if err := r.missingRoles(newRoles(before, after)...); err != nil {
+		return err
+	}
+	organizations, err := r.withDescendants()
+	if err != nil {
+		return err
+	}
+	users := sets.New[string]()
+	if before != nil {
+		if before, err = r.pending(before); err != nil {
+			return err
+		}
+		users.Insert(string(before.Spec.User))
+	}
+	if after != nil {
+		after = accepted(after)
+		if after.CreationTimestamp.IsZero() {
+			after.CreationTimestamp = metav1.NewTime(r.now)
+		}
+		users.Insert(string(after.Spec.User))
+	}
+	r.worldBefore = snapshot.Replacing(r.Cached, r.any(), before)
+	r.worldAfter = snapshot.Replacing(r.Cached, r.any(), after)
+	load := func(ctx context.Context, reader client.Reader, organization string) (access.World, error) {
+		return snapshot.LoadUsers(ctx, reader, organization, users)
+	}
+	return r.gainIn(organizations, access.Assumptions{}, nil, load)
+}
+
+func (r *review) refuseDuplicate(before, after *v1alpha1.Membership) error {
+	if after == nil || after.Spec.User == "" || before != nil && before.Spec.User == after.Spec.User {
+		return nil
+	}
+	memberships, err := snapshot.MembershipsOf(r.ctx, r.Cached, string(after.Spec.User))
+	if err != nil {
+		return err
+	}
+	for _, other := range memberships {
+		if other.Namespace == after.Namespace && other.Name != after.Name && other.DeletionTimestamp == nil {
+			return invalid("spec.user: %q has the Membership %q in this organization already; change that one", after.Spec.User,
+				other.Name)
+		}
+	}
+	return nil
+}
+
+func newRoles(before, after *v1alpha1.Membership) []v1alpha1.RoleName {
+	switch {
+	case after == nil:
+		return nil
+	case before == nil:
+		return after.Spec.Roles
+	}
+	return added(before.Spec.Roles, after.Spec.Roles)
+}
+
+// pending is a Membership as it will be if an open invitation is accepted. One that was declined, or wasn't answered in
+// time, gives nothing any more.
+func (r *review) pending(membership *v1alpha1.Membership) (*v1alpha1.Membership, error) {
+	organization := &v1alpha1.Organization{}
+	err := r.Cached.Get(r.ctx, client.ObjectKey{Name: r.organization}, organization, snapshot.Shared)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	if access.PhaseOf(membership, organization, r.now).MembershipPhase == v1alpha1.MembershipInvited {
+		return accepted(membership), nil
+	}
+	return membership, nil
+}
+
+// accepted is a Membership whose invitation was accepted. Who answers from an address isn't known yet and gets a name that
+// no user has.
+func accepted(membership *v1alpha1.Membership) *v1alpha1.Membership {
+	result := membership.DeepCopy()
+	result.Spec.Response = v1alpha1.InvitationAccepted
+	if result.Spec.User == "" {
+		result.Spec.User = v1alpha1.Username("system:invited:" + result.Spec.Email)
+	}
+	return result
+}

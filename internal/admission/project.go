@@ -1,0 +1,73 @@
+package admission
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+// examineProject asks who would come to hold something in it: by its name, or by labels that a selector matches. What is
+// granted in the whole organization, or in all projects, was granted for projects to come too.
+func (r *review) examineProject(before, after *v1alpha1.Project) error {
+	if after == nil {
+		return nil
+	}
+	var had []string
+	if before != nil {
+		had = before.NamespaceNames()
+	}
+	for _, name := range added(had, after.NamespaceNames()) {
+		if err := r.checkProjectNamespace(name, after); err != nil {
+			return err
+		}
+	}
+	all, err := r.givesAll()
+	if err != nil || all {
+		return err
+	}
+	return r.gainIn([]string{r.organization}, listed, nil, load)
+}
+
+func (r *review) checkProjectNamespace(name string, project *v1alpha1.Project) error {
+	namespace := &corev1.Namespace{}
+	err := r.Cached.Get(r.ctx, client.ObjectKey{Name: name}, namespace, snapshot.Shared)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	if apierrors.IsNotFound(err) {
+		namespace = nil
+	}
+	switch access.CheckProjectNamespace(name, namespace, r.organization, project.Name) {
+	case access.NamespaceForbidden:
+		return invalid("spec.namespaces: %q can't be a project's namespace: it is the cluster's or an organization's own, or longer "+
+			"than 63 characters; name another", name)
+	case access.NamespaceTaken:
+		return invalid("spec.namespaces: namespace %q is there already and isn't this project's; name another, or let who may edit "+
+			"namespaces label it %s=%s and %s=%s first", name, v1alpha1.LabelOrganization, r.organization,
+			v1alpha1.LabelProject, project.Name)
+	}
+	return r.refuseSharedNamespace(name, project)
+}
+
+// refuseSharedNamespace refuses a namespace that another project asks for, although it isn't there yet.
+func (r *review) refuseSharedNamespace(name string, project *v1alpha1.Project) error {
+	var projects v1alpha1.ProjectList
+	err := r.Cached.List(r.ctx, &projects, client.MatchingFields{snapshot.ProjectsByNamespace: name}, snapshot.Shared)
+	if err != nil {
+		return err
+	}
+	other := slices.IndexFunc(projects.Items, func(other v1alpha1.Project) bool {
+		return client.ObjectKeyFromObject(&other) != client.ObjectKeyFromObject(project) && other.DeletionTimestamp == nil
+	})
+	if other < 0 {
+		return nil
+	}
+	// Which organization's it is isn't this author's to know.
+	return invalid("spec.namespaces: namespace %q is another project's; name another", name)
+}

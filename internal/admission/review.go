@@ -1,0 +1,342 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+// The garbage collector and the namespace controller delete what has lost its owner or its namespace. Nobody asks them to
+// give anything.
+const (
+	garbageCollector    = "system:serviceaccount:kube-system:generic-garbage-collector"
+	namespaceController = "system:serviceaccount:kube-system:namespace-controller"
+)
+
+// review is the work on one change.
+type review struct {
+	*Validator
+	change
+	ctx context.Context
+	// organization that the object belongs to, or is.
+	organization string
+	// before and after read the world without the change and with it.
+	worldBefore, worldAfter client.Reader
+	now                     time.Time
+
+	// dangling are references to what doesn't exist, and gains what the change newly grants.
+	dangling []string
+	gains    []access.Gain
+	warnings []string
+	answers  map[authorizationv1.ResourceAttributes]bool
+}
+
+func newReview(ctx context.Context, validator *Validator, change change) *review {
+	r := &review{
+		Validator: validator, change: change, ctx: ctx, now: validator.Clock.Now(),
+		answers: map[authorizationv1.ResourceAttributes]bool{},
+	}
+	r.organization, _ = v1alpha1.OrganizationOf(change.any().GetNamespace())
+	if _, ok := change.any().(*v1alpha1.Organization); ok {
+		r.organization = change.any().GetName()
+	}
+	r.read(validator.Cached)
+	return r
+}
+
+func (r *review) read(reader client.Reader) {
+	r.worldBefore = snapshot.Replacing(reader, r.any(), r.before)
+	r.worldAfter = snapshot.Replacing(reader, r.any(), r.after)
+}
+
+// decide returns a refusal, another error where it couldn't decide, or nothing.
+func (r *review) decide() error {
+	if r.isQuiet() || r.after == nil && r.isCleanup() {
+		return nil
+	}
+	for _, look := range []func() error{r.home, r.examine, r.askForDangling, r.askForGains} {
+		if err := look(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *review) isCleanup() bool {
+	return r.author.Username == garbageCollector || r.author.Username == namespaceController
+}
+
+// home says where an object can be that belongs to an organization.
+func (r *review) home() error {
+	namespace := r.any().GetNamespace()
+	if r.after == nil || namespace == "" {
+		return nil
+	}
+	if r.organization == "" {
+		return invalid("metadata.namespace: %q isn't an organization's, so a %s in it means nothing; make it in the namespace "+
+			"org-NAME of organization NAME", namespace, r.kind)
+	}
+	inUse, err := r.organizationInUse(r.organization)
+	if err != nil || inUse || r.before != nil {
+		return err
+	}
+	r.dangling = append(r.dangling, fmt.Sprintf("organization %s", r.organization))
+	return nil
+}
+
+func (r *review) organizationInUse(organization string) (bool, error) {
+	found, err := r.found(client.ObjectKey{Name: organization}, &v1alpha1.Organization{})
+	if err != nil || !found {
+		return false, err
+	}
+	namespace := &corev1.Namespace{}
+	found, err = r.found(client.ObjectKey{Name: v1alpha1.OrganizationNamespace(organization)}, namespace)
+	return found && access.CheckOrganizationNamespace(namespace, organization) == access.NamespaceInOrder, err
+}
+
+// found reads an object with the change made. One that the caches don't hold may have been made a moment ago, by the same
+// kubectl apply perhaps, so the API server has the last word on what isn't there.
+func (r *review) found(key client.ObjectKey, object client.Object) (bool, error) {
+	err := r.worldAfter.Get(r.ctx, key, object, snapshot.Shared)
+	if apierrors.IsNotFound(err) && !r.isChanged(key, object) {
+		err = r.Live.Get(r.ctx, key, object)
+	}
+	return err == nil, client.IgnoreNotFound(err)
+}
+
+func (r *review) isChanged(key client.ObjectKey, object client.Object) bool {
+	return reflect.TypeOf(object) == reflect.TypeOf(r.any()) && key == client.ObjectKeyFromObject(r.any())
+}
+
+func (r *review) examine() error {
+	switch r.any().(type) {
+	case *v1alpha1.Membership:
+		return r.examineMembership(as[v1alpha1.Membership](r.before), as[v1alpha1.Membership](r.after))
+	case *v1alpha1.Team:
+		return r.examineTeam(as[v1alpha1.Team](r.before), as[v1alpha1.Team](r.after))
+	case *v1alpha1.RoleBinding:
+		return r.examineRoleBinding(as[v1alpha1.RoleBinding](r.before), as[v1alpha1.RoleBinding](r.after))
+	case *v1alpha1.Project:
+		return r.examineProject(as[v1alpha1.Project](r.before), as[v1alpha1.Project](r.after))
+	case *v1alpha1.Role:
+		return r.examineRole(as[v1alpha1.Role](r.before), as[v1alpha1.Role](r.after))
+	case *v1alpha1.Organization:
+		return r.examineOrganization(as[v1alpha1.Organization](r.before), as[v1alpha1.Organization](r.after))
+	case *v1alpha1.User:
+		return r.examineUser(as[v1alpha1.User](r.before), as[v1alpha1.User](r.after))
+	}
+	return nil
+}
+
+// as is an object as what it is, nil where it isn't there.
+func as[T any, P interface {
+	*T
+	client.Object
+}](object client.Object) P {
+	typed, _ := object.(P)
+	return typed
+}
+
+// askForDangling: what doesn't exist yet could come to mean anything, so only who may give every role refers to it.
+func (r *review) askForDangling() error {
+	if len(r.dangling) == 0 {
+		return nil
+	}
+	list := strings.Join(r.dangling, ", ")
+	may, err := r.mayAssign("", r.organization)
+	if err != nil {
+		return err
+	}
+	if !may {
+		return forbidden("%s doesn't exist, and could come to mean anything: only who holds \"assign\" on all roles of "+
+			"organization %s may refer to it; make it first, or ask an owner of %[2]s", list, r.organization)
+	}
+	r.warnings = append(r.warnings, fmt.Sprintf("%s doesn't exist yet; nothing is granted by it until it does", list))
+	return nil
+}
+
+// askForGains: nobody gives what they may not give, whoever gains it. A right to give a role where the grant is written, or
+// where it takes effect, is enough.
+func (r *review) askForGains() error {
+	for _, gain := range r.gains {
+		may, err := r.mayAssign(gain.Role.Name, gain.Written)
+		if err == nil && !may && gain.Organization != gain.Written {
+			may, err = r.mayAssign(gain.Role.Name, gain.Organization)
+		}
+		if err != nil {
+			return err
+		}
+		if !may {
+			return forbidden("this would newly grant role %q in organization %s to %s %q (by %s): only who holds \"assign\" on that "+
+				"role there may do that; ask an owner of %[2]s", gain.Role.Name, gain.Organization,
+				strings.ToLower(gain.Subject.Kind), gain.Subject.Name, chain(gain.Via))
+		}
+	}
+	return nil
+}
+
+func chain(via []access.ObjectReference) string {
+	names := make([]string, 0, len(via))
+	for _, reference := range via {
+		names = append(names, reference.Kind+" "+reference.Name)
+	}
+	return strings.Join(names, " of ")
+}
+
+// mayAssign says whether the author may give a role in an organization; with no role: every role.
+func (r *review) mayAssign(role, organization string) (bool, error) {
+	return r.may("assign", "roles", v1alpha1.OrganizationNamespace(organization), role)
+}
+
+// may asks the API server, once, whether the author may do something with Roster's objects.
+func (r *review) may(verb, resource, namespace, name string) (bool, error) {
+	asked := authorizationv1.ResourceAttributes{
+		Verb: verb, Group: v1alpha1.GroupVersion.Group, Resource: resource, Namespace: namespace, Name: name,
+	}
+	if answer, known := r.answers[asked]; known {
+		return answer, nil
+	}
+	extra := map[string]authorizationv1.ExtraValue{}
+	for key, values := range r.author.Extra {
+		extra[key] = authorizationv1.ExtraValue(values)
+	}
+	question := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+		User: r.author.Username, UID: r.author.UID, Groups: r.author.Groups, Extra: extra, ResourceAttributes: &asked,
+	}}
+	if err := r.Writer.Create(r.ctx, question); err != nil {
+		return false, fmt.Errorf("ask whether %s may %s %s: %w", r.author.Username, verb, resource, err)
+	}
+	r.answers[asked] = question.Status.Allowed
+	return question.Status.Allowed, nil
+}
+
+// load reads the world of one organization, all of it.
+func load(ctx context.Context, reader client.Reader, organization string) (access.World, error) {
+	return snapshot.Load(ctx, reader, organization)
+}
+
+// gainIn finds what the change newly grants in some organizations, at this instant and others.
+func (r *review) gainIn(
+	organizations []string, assumed access.Assumptions, instants []time.Time,
+	load func(ctx context.Context, reader client.Reader, organization string) (access.World, error),
+) error {
+	for _, organization := range organizations {
+		before, err := load(r.ctx, r.worldBefore, organization)
+		if err != nil {
+			return err
+		}
+		after, err := load(r.ctx, r.worldAfter, organization)
+		if err != nil {
+			return err
+		}
+		gains := access.Gains(before, after, organization, append([]time.Time{r.now}, instants...), assumed)
+		r.gains = append(r.gains, gains...)
+	}
+	return nil
+}
+
+// givesAll says whether the author may give every role in the organization, so that nothing that its objects grant need be
+// looked at. Everybody else is judged by what the API server holds now: who changes two objects one right after the other
+// must not get past the second question because the first change hasn't arrived here yet.
+func (r *review) givesAll() (bool, error) {
+	all, err := r.mayAssign("", r.organization)
+	if err == nil && !all {
+		r.read(freshReader{Reader: r.Cached, live: r.Live})
+	}
+	return all, err
+}
+
+// freshReader reads from the API server what people write that grants something, and all else from the caches.
+type freshReader struct {
+	client.Reader
+	live client.Reader
+}
+
+// List reads many.
+func (f freshReader) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	var asked client.ListOptions
+	asked.ApplyOptions(options)
+	switch list.(type) {
+	case *v1alpha1.TeamList, *v1alpha1.ProjectList, *v1alpha1.RoleList, *v1alpha1.RoleBindingList:
+		if asked.FieldSelector == nil {
+			return f.live.List(ctx, list, client.InNamespace(asked.Namespace))
+		}
+	}
+	return f.Reader.List(ctx, list, options...)
+}
+
+// withDescendants are the organization and all below it.
+func (r *review) withDescendants() ([]string, error) {
+	descendants, err := snapshot.Descendants(r.ctx, r.Cached, r.organization)
+	return append([]string{r.organization}, descendants...), err
+}
+
+// added are the values of a list that weren't in it before, once each.
+func added[T comparable](before, after []T) []T {
+	var result []T
+	for _, value := range after {
+		if !slices.Contains(before, value) && !slices.Contains(result, value) {
+			result = append(result, value)
+		}
+	}
+	return result
+}
+
+// missingRoles notes the names that mean no Role where they are written.
+func (r *review) missingRoles(names ...v1alpha1.RoleName) error {
+	if len(names) == 0 {
+		return nil
+	}
+	isMissing := func(roles *access.Roles) func(v1alpha1.RoleName) bool {
+		return func(name v1alpha1.RoleName) bool {
+			return name != "" && name != v1alpha1.RoleNone && roles.Find(r.organization, name) == nil
+		}
+	}
+	roles, err := snapshot.LoadRoles(r.ctx, r.worldAfter, r.organization)
+	if err != nil || !slices.ContainsFunc(names, isMissing(roles)) {
+		return err
+	}
+	roles, err = snapshot.LoadRoles(r.ctx, freshReader{Reader: r.Cached, live: r.Live}, r.organization)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if isMissing(roles)(name) {
+			r.dangling = append(r.dangling, fmt.Sprintf("role %q", name))
+		}
+	}
+	return nil
+}
+
+// missingProjects notes the names of projects that aren't there.
+func (r *review) missingProjects(names []v1alpha1.ObjectName) error {
+	for _, name := range names {
+		found, err := r.exists(string(name), &v1alpha1.Project{})
+		if err != nil {
+			return err
+		}
+		if !found {
+			r.dangling = append(r.dangling, fmt.Sprintf("project %q", name))
+		}
+	}
+	return nil
+}
+
+// exists says whether there is an object in the organization's namespace, with the change made.
+func (r *review) exists(name string, object client.Object) (bool, error) {
+	key := client.ObjectKey{Namespace: v1alpha1.OrganizationNamespace(r.organization), Name: name}
+	found, err := r.found(key, object)
+	return found && object.GetDeletionTimestamp() == nil, err
+}

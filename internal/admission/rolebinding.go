@@ -1,0 +1,95 @@
+package admission
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// examineRoleBinding asks what the subjects would come to hold, now and from when the binding begins.
+func (r *review) examineRoleBinding(before, after *v1alpha1.RoleBinding) error {
+	all, err := r.givesAll()
+	if err != nil {
+		return err
+	}
+	previous, wide := &v1alpha1.RoleBinding{}, false
+	if before != nil {
+		previous, wide = before, before.Spec.OrganizationWide
+	}
+	var begins []time.Time
+	if after != nil {
+		if err := r.checkRoleBinding(previous, after); err != nil {
+			return err
+		}
+		wide = wide || after.Spec.OrganizationWide
+		if begin := after.Spec.NotBefore; begin != nil && begin.After(r.now) {
+			begins = append(begins, begin.Time)
+		}
+	}
+	if all {
+		return nil
+	}
+	organizations := []string{r.organization}
+	if wide {
+		if organizations, err = r.withDescendants(); err != nil {
+			return err
+		}
+	}
+	return r.gainIn(organizations, listed, begins, load)
+}
+
+func (r *review) checkRoleBinding(before, after *v1alpha1.RoleBinding) error {
+	for at, subject := range after.Spec.Subjects {
+		if len(added(before.Spec.Subjects, []v1alpha1.Subject{subject})) == 0 {
+			continue
+		}
+		if err := r.checkSubject(fmt.Sprintf("spec.subjects[%d]", at), subject); err != nil {
+			return err
+		}
+	}
+	if after.Spec.Role != before.Spec.Role {
+		if err := r.missingRoles(after.Spec.Role); err != nil {
+			return err
+		}
+	}
+	return r.missingProjects(added(before.Spec.Projects, after.Spec.Projects))
+}
+
+func (r *review) checkSubject(field string, subject v1alpha1.Subject) error {
+	switch subject.Kind {
+	case v1alpha1.SubjectGroup:
+		return r.refuseGroup(field+".name", subject.Name)
+	case v1alpha1.SubjectTeam:
+		found, err := r.exists(subject.Name, &v1alpha1.Team{})
+		if err == nil && !found {
+			r.dangling = append(r.dangling, fmt.Sprintf("team %q", subject.Name))
+		}
+		return err
+	case v1alpha1.SubjectServiceAccount:
+		return r.checkServiceAccount(field, subject)
+	}
+	return nil
+}
+
+// checkServiceAccount refuses one that lives with somebody else.
+func (r *review) checkServiceAccount(field string, subject v1alpha1.Subject) error {
+	namespace := &corev1.Namespace{}
+	found, err := r.found(client.ObjectKey{Name: string(subject.Namespace)}, namespace)
+	if err != nil {
+		return err
+	}
+	if !found {
+		r.dangling = append(r.dangling, fmt.Sprintf("namespace %q", subject.Namespace))
+		return nil
+	}
+	labels := namespace.Labels
+	if labels[v1alpha1.LabelOrganization] != r.organization || labels[v1alpha1.LabelProject] == "" {
+		return invalid("%s.namespace: %q isn't a namespace of one of organization %s's projects, and a ServiceAccount holds roles "+
+			"only within its own project; make one in a project of %[3]s", field, subject.Namespace, r.organization)
+	}
+	return nil
+}

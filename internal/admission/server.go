@@ -1,0 +1,28 @@
+// Package admission answers the API server's questions about writes of Roster's own kinds: it refuses what needs a look
+// at other objects, and stamps who changed and who deleted an object.
+package admission
+
+import (
+	"fmt"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+)
+
+const (
+	// ValidatePath is where writes are allowed or refused.
+	ValidatePath = "/validate"
+	// StampPath is where objects are stamped with their author.
+	StampPath = "/stamp"
+)
+
+// AddTo lets the server answer from the manager's caches.
+func AddTo(manager ctrl.Manager, server webhook.Server) error {
+	validator, err := NewValidator(manager)
+	if err != nil {
+		return fmt.Errorf("set up validation: %w", err)
+	}
+	server.Register(ValidatePath, &webhook.Admission{Handler: validator})
+	server.Register(StampPath, &webhook.Admission{Handler: Stamper{}})
+	return nil
+}

@@ -1,0 +1,192 @@
+package admission
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"gomodules.xyz/jsonpatch/v2"
+	admissionv1 "k8s.io/api/admission/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// systemPrefix begins the usernames that are no person's: ServiceAccounts and the parts of Kubernetes itself.
+const systemPrefix = "system:"
+
+// Stamper writes on each object who changed it last, and makes whoever creates an Organization without owners its owner.
+type Stamper struct{}
+
+// stamped is what the stamps depend on. The spec stays as it came: a Team of thousands is compared, not understood.
+type stamped struct {
+	Metadata metav1.ObjectMeta `json:"metadata"`
+	Spec     json.RawMessage   `json:"spec"`
+}
+
+// Handle answers one request.
+func (Stamper) Handle(_ context.Context, request admission.Request) admission.Response {
+	patches, err := stamp(&request.AdmissionRequest)
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	return admission.Patched("", patches...)
+}
+
+func stamp(request *admissionv1.AdmissionRequest) ([]jsonpatch.JsonPatchOperation, error) {
+	object, err := decode(request.Object)
+	if err != nil {
+		return nil, err
+	}
+	if request.Operation == admissionv1.Create {
+		owners, err := ownersPatch(request, object)
+		if err != nil {
+			return nil, err
+		}
+		return append(annotationsPatch(object, created(object, request.UserInfo.Username)), owners...), nil
+	}
+	old, err := decode(request.OldObject)
+	if err != nil {
+		return nil, err
+	}
+	return annotationsPatch(object, updated(old, object, request.UserInfo.Username)), nil
+}
+
+func decode(raw runtime.RawExtension) (*stamped, error) {
+	object := &stamped{}
+	if err := json.Unmarshal(raw.Raw, object); err != nil {
+		return nil, fmt.Errorf("read the object of the request: %w", err)
+	}
+	return object, nil
+}
+
+// created are the annotations of a new object: whatever it says itself, its author is the user who asks.
+func created(object *stamped, user string) map[string]string {
+	annotations := withoutStamps(object)
+	annotations[v1alpha1.AnnotationChangedBy] = user
+	return annotations
+}
+
+// updated are the annotations of a changed object. Where nothing of account has changed, the old stamp stays, so that
+// applying the same once more writes nothing.
+func updated(old, object *stamped, user string) map[string]string {
+	annotations := withoutStamps(object)
+	keep(annotations, old, v1alpha1.AnnotationDeletedBy)
+	if changed(old, object) {
+		annotations[v1alpha1.AnnotationChangedBy] = user
+	} else {
+		keep(annotations, old, v1alpha1.AnnotationChangedBy)
+	}
+	return annotations
+}
+
+func withoutStamps(object *stamped) map[string]string {
+	annotations := map[string]string{}
+	maps.Copy(annotations, object.Metadata.Annotations)
+	delete(annotations, v1alpha1.AnnotationChangedBy)
+	delete(annotations, v1alpha1.AnnotationDeletedBy)
+	return annotations
+}
+
+func keep(annotations map[string]string, old *stamped, key string) {
+	if value, found := old.Metadata.Annotations[key]; found {
+		annotations[key] = value
+	}
+}
+
+// changed says whether the object's meaning has changed: spec, labels, or an annotation that Roster reads.
+func changed(old, object *stamped) bool {
+	return !sameJSON(old.Spec, object.Spec) ||
+		!maps.Equal(old.Metadata.Labels, object.Metadata.Labels) ||
+		!maps.Equal(ownAnnotations(old), ownAnnotations(object))
+}
+
+// ownAnnotations are those that Roster reads.
+func ownAnnotations(object *stamped) map[string]string {
+	annotations := withoutStamps(object)
+	maps.DeleteFunc(annotations, func(key, _ string) bool { return !strings.HasPrefix(key, v1alpha1.AnnotationPrefix) })
+	return annotations
+}
+
+// sameJSON compares meanings only where the texts differ, which they hardly ever do for the same meaning.
+func sameJSON(a, b json.RawMessage) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	var first, second any
+	return json.Unmarshal(a, &first) == nil && json.Unmarshal(b, &second) == nil && reflect.DeepEqual(first, second)
+}
+
+func annotationsPatch(object *stamped, annotations map[string]string) []jsonpatch.JsonPatchOperation {
+	const path = "/metadata/annotations"
+	switch {
+	case maps.Equal(object.Metadata.Annotations, annotations):
+		return nil
+	case len(annotations) == 0:
+		return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("remove", path, nil)}
+	}
+	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", path, annotations)}
+}
+
+// ownersPatch makes the person who creates an Organization without owners its owner. A pipeline must name them: the
+// schema refuses an Organization that still has none.
+func ownersPatch(request *admissionv1.AdmissionRequest, object *stamped) ([]jsonpatch.JsonPatchOperation, error) {
+	user := request.UserInfo.Username
+	if request.Resource.Resource != "organizations" || strings.HasPrefix(user, systemPrefix) {
+		return nil, nil
+	}
+	if len(object.Spec) == 0 || string(object.Spec) == "null" {
+		spec := map[string]any{"owners": []string{user}}
+		return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/spec", spec)}, nil
+	}
+	var spec struct {
+		Owners []string `json:"owners"`
+	}
+	if err := json.Unmarshal(object.Spec, &spec); err != nil {
+		return nil, fmt.Errorf("read the owners of the organization: %w", err)
+	}
+	if len(spec.Owners) > 0 {
+		return nil, nil
+	}
+	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/spec/owners", []string{user})}, nil
+}
+
+// stampDeletion writes on an object who deletes it. It is called once everything else lets the deletion pass. The write
+// makes the API server look at the object again and ask once more; then the stamp is there already.
+func stampDeletion(ctx context.Context, writer client.Client, request admission.Request, object client.Object) error {
+	user := request.UserInfo.Username
+	if ptr.Deref(request.DryRun, false) || object.GetDeletionTimestamp() != nil ||
+		object.GetAnnotations()[v1alpha1.AnnotationDeletedBy] == user {
+		// The first deleter counts.
+		return nil
+	}
+	// With the uid, an object of the same name that was made meanwhile isn't stamped.
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": object.GetUID(), "annotations": map[string]string{v1alpha1.AnnotationDeletedBy: user},
+	}})
+	if err != nil {
+		return err
+	}
+	metadata := &metav1.PartialObjectMetadata{}
+	metadata.SetGroupVersionKind(schema.GroupVersionKind(request.Kind))
+	metadata.SetNamespace(object.GetNamespace())
+	metadata.SetName(object.GetName())
+	err = writer.Patch(ctx, metadata, client.RawPatch(types.MergePatchType, patch), client.DisableReadYourWritesConsistency)
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		// What is gone, or is another one by now, is for the API server to find out.
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+package admission
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// Validator decides on changes of Roster's objects: what needs other objects to be told, and whether somebody would gain
+// what the author of the change may not give.
+type Validator struct {
+	// Cached reads from the caches.
+	Cached client.Reader
+	// Live reads from the API server: what the author has only just changed counts already.
+	Live client.Reader
+	// Writer asks the API server what users may do, and stamps deletions.
+	Writer client.Client
+	// Clock says what has begun and ended.
+	Clock clock.PassiveClock
+
+	decoder admission.Decoder
+}
+
+// NewValidator reads by a manager's caches.
+func NewValidator(manager ctrl.Manager) (*Validator, error) {
+	return &Validator{
+		Cached: manager.GetClient(), Live: manager.GetAPIReader(), Writer: manager.GetClient(),
+		Clock: clock.RealClock{}, decoder: admission.NewDecoder(manager.GetScheme()),
+	}, nil
+}
+
+// Handle answers one request.
+func (v *Validator) Handle(ctx context.Context, request admission.Request) admission.Response {
+	change, err := v.decode(request)
+	if err != nil {
+		return admission.Errored(http.StatusBadRequest, err)
+	}
+	review := newReview(ctx, v, change)
+	if err := review.decide(); err != nil {
+		var refused refusal
+		if errors.As(err, &refused) {
+			return refused.response(review.warnings)
+		}
+		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("decide on %s: %w", change, err))
+	}
+	if request.Operation == admissionv1.Delete {
+		if err := stampDeletion(ctx, v.Writer, request, change.before); err != nil {
+			return admission.Errored(http.StatusInternalServerError, fmt.Errorf("note who deletes %s: %w", change, err))
+		}
+	}
+	return admission.Allowed("").WithWarnings(review.warnings...)
+}
+
+// refusal is why a change can't be made, for the one who asked.
+type refusal struct {
+	reason  metav1.StatusReason
+	message string
+}
+
+// Error is the message.
+func (r refusal) Error() string { return r.message }
+
+func (r refusal) response(warnings []string) admission.Response {
+	code := int32(http.StatusForbidden)
+	if r.reason == metav1.StatusReasonInvalid {
+		code = http.StatusUnprocessableEntity
+	}
+	return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
+		Warnings: warnings,
+		Result:   &metav1.Status{Code: code, Reason: r.reason, Message: r.message},
+	}}
+}
+
+// invalid refuses what can't be, whoever asks.
+func invalid(format string, arguments ...any) error {
+	return refusal{metav1.StatusReasonInvalid, fmt.Sprintf(format, arguments...)}
+}
+
+// forbidden refuses what the author has no right to.
+func forbidden(format string, arguments ...any) error {
+	return refusal{metav1.StatusReasonForbidden, fmt.Sprintf(format, arguments...)}
+}
+
+// change is what somebody asks to be done to one object.
+type change struct {
+	operation admissionv1.Operation
+	kind      string
+	author    authenticationv1.UserInfo
+	// before and after are the object; nil where it isn't there.
+	before, after client.Object
+}
+
+// String names the object, for errors.
+func (c change) String() string {
+	object := c.any()
+	if object.GetNamespace() == "" {
+		return c.kind + " " + object.GetName()
+	}
+	return c.kind + " " + object.GetNamespace() + "/" + object.GetName()
+}
+
+// any version of the object, to say which one it is.
+func (c change) any() client.Object {
+	if c.after != nil {
+		return c.after
+	}
+	return c.before
+}
+
+// newObjects make an empty object of each kind that is decided on.
+var newObjects = map[string]func() client.Object{
+	"Organization": func() client.Object { return &v1alpha1.Organization{} },
+	"Membership":   func() client.Object { return &v1alpha1.Membership{} },
+	"Team":         func() client.Object { return &v1alpha1.Team{} },
+	"Project":      func() client.Object { return &v1alpha1.Project{} },
+	"Role":         func() client.Object { return &v1alpha1.Role{} },
+	"RoleBinding":  func() client.Object { return &v1alpha1.RoleBinding{} },
+	"User":         func() client.Object { return &v1alpha1.User{} },
+}
+
+func (v *Validator) decode(request admission.Request) (change, error) {
+	result := change{operation: request.Operation, kind: request.Kind.Kind, author: request.UserInfo}
+	newObject := newObjects[request.Kind.Kind]
+	if newObject == nil {
+		return result, fmt.Errorf("kind %s isn't decided on here", request.Kind.Kind)
+	}
+	for _, version := range []struct {
+		raw  runtime.RawExtension
+		into *client.Object
+	}{{request.OldObject, &result.before}, {request.Object, &result.after}} {
+		if len(version.raw.Raw) == 0 {
+			continue
+		}
+		object := newObject()
+		if err := v.decoder.DecodeRaw(version.raw, object); err != nil {
+			return result, err
+		}
+		*version.into = object
+	}
+	if result.any() == nil {
+		return result, errors.New("the request holds no object")
+	}
+	return result, nil
+}
+
+// isQuiet says whether nothing that access depends on changes: what is written is metadata alone, or the object is going
+// already.
+func (c change) isQuiet() bool {
+	switch {
+	case c.before == nil:
+		return false
+	case c.after == nil:
+		return c.before.GetDeletionTimestamp() != nil
+	}
+	return reflect.DeepEqual(specOf(c.before), specOf(c.after)) &&
+		reflect.DeepEqual(c.before.GetLabels(), c.after.GetLabels())
+}
+
+// specOf is what somebody asks of an object.
+func specOf(object client.Object) any {
+	return reflect.ValueOf(object).Elem().FieldByName("Spec").Interface()
+}
