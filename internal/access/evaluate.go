@@ -158,9 +158,10 @@ func Evaluate(world World, organization string, now time.Time) Result {
 type Assumptions struct {
 	// Ungated: nobody is held back, whether deactivated or without a second factor.
 	Ungated bool
-	// ListedAreMembers: whom a Team or a RoleBinding lists is a member of the organization, and a team's maintainers are
-	// members of the team, which they may make themselves.
+	// ListedAreMembers: whom a Team or a RoleBinding lists is a member of the organization.
 	ListedAreMembers bool
+	// MaintainersJoin: a team's maintainers are members of it, which they may make themselves.
+	MaintainersJoin bool
 	// NamespacesAreThere: what is granted in a project counts although its namespaces can't be used yet.
 	NamespacesAreThere bool
 }

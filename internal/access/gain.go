@@ -24,21 +24,45 @@ type Gain struct {
 	Via []ObjectReference
 }
 
-// Gains says which roles a change of the world newly grants in an organization at some instants, one of those who gain it
-// for each. What is granted in the whole organization covers its projects, those to come too; what ends covers nothing
+// Gains says which roles a change of the world newly grants in an organization, one of those who gain it for each: at some
+// instants, and when a RoleBinding that is there begins. What is granted in the whole organization covers its projects, those to come too; what ends covers nothing
 // that lasts longer. Nobody is taken for held back, since what holds somebody back may be lifted without asking again.
 func Gains(before, after World, organization string, instants []time.Time, assumed Assumptions) []Gain {
 	assumed.Ungated, assumed.NamespacesAreThere = true, true
+	for _, binding := range after.RoleBindings {
+		if begin := binding.Spec.NotBefore; begin != nil && begin.After(slices.MinFunc(instants, time.Time.Compare)) {
+			instants = append(instants, begin.Time)
+		}
+	}
+	slices.SortFunc(instants, time.Time.Compare)
 	var gains []Gain
-	for _, instant := range instants {
-		held := coverageOf(EvaluateAssuming(before, organization, instant, assumed))
-		for _, grant := range EvaluateAssuming(after, organization, instant, assumed).Grants {
-			if gain, found := held.gain(organization, grant); found {
-				gains = append(gains, gain)
-			}
+	for _, instant := range slices.CompactFunc(instants, time.Time.Equal) {
+		for _, way := range waysToGain(assumed) {
+			gains = append(gains, gainsAt(before, after, organization, instant, way)...)
 		}
 	}
 	return distinctGains(gains)
+}
+
+// waysToGain: who gains something gains it for sure, or once a member of the organization, or once a member of a team.
+func waysToGain(assumed Assumptions) []Assumptions {
+	if !assumed.ListedAreMembers {
+		return []Assumptions{assumed}
+	}
+	certain, joining := assumed, assumed
+	certain.ListedAreMembers, joining.MaintainersJoin = false, true
+	return []Assumptions{certain, assumed, joining}
+}
+
+func gainsAt(before, after World, organization string, instant time.Time, assumed Assumptions) []Gain {
+	held := coverageOf(EvaluateAssuming(before, organization, instant, assumed))
+	var gains []Gain
+	for _, grant := range EvaluateAssuming(after, organization, instant, assumed).Grants {
+		if gain, found := held.gain(organization, grant); found {
+			gains = append(gains, gain)
+		}
+	}
+	return gains
 }
 
 // roleOfSubject is what coverage is kept by.

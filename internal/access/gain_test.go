@@ -19,7 +19,7 @@ import (
 type worldChange struct {
 	before, after access.World
 	assumed       access.Assumptions
-	begins        []time.Time
+	ends          []time.Time
 }
 
 var _ = Describe("What a change newly grants", func() {
@@ -132,7 +132,7 @@ func FuzzEvaluate(f *testing.F) {
 func everyGainIsAskedFor(t *rapid.T) {
 	change := drawChange(t)
 	for _, organization := range change.before.Organizations {
-		instants := append([]time.Time{now}, change.begins...)
+		instants := append([]time.Time{now}, change.ends...)
 		gains := access.Gains(change.before, change.after, organization.Name, instants, change.assumed)
 		for _, later := range []time.Duration{0, time.Hour, 9 * time.Hour, 15 * time.Hour, 40 * time.Hour} {
 			instant := now.Add(later)
@@ -156,15 +156,17 @@ func drawChange(t *rapid.T) worldChange {
 	case "membership":
 		change.assumed = access.Assumptions{}
 		change.after.Memberships = changed(t, change.after.Memberships, other.Memberships)
+		for _, membership := range slices.Concat(change.before.Memberships, change.after.Memberships) {
+			for _, organization := range before.Organizations {
+				if until := access.PhaseOf(membership, organization, now).Until; until.After(now) {
+					change.ends = append(change.ends, until)
+				}
+			}
+		}
 	case "team":
 		change.after.Teams = changed(t, change.after.Teams, other.Teams)
 	case "binding":
 		change.after.RoleBindings = changed(t, change.after.RoleBindings, other.RoleBindings)
-		for _, binding := range change.after.RoleBindings {
-			if begin := binding.Spec.NotBefore; begin != nil && begin.After(now) {
-				change.begins = append(change.begins, begin.Time)
-			}
-		}
 	}
 	return change
 }

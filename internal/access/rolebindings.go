@@ -181,7 +181,7 @@ func (e *evaluation) addServiceAccountSubject(
 		return
 	}
 	inOrder, _ := e.projectNamespaces(home)
-	scope := &Scope{Namespaces: intersect(inOrder, to.scope.Namespaces)}
+	scope := &Scope{Projects: []string{home.Name}, Namespaces: intersect(inOrder, to.scope.Namespaces)}
 	if len(scope.Namespaces) == 0 {
 		outcome.Problems = append(outcome.Problems, Problem{
 			Reason: ReasonSubjectNotAllowed, Terminal: true,

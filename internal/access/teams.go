@@ -66,7 +66,7 @@ func (e *evaluation) addMaintainers(team *v1alpha1.Team) {
 // teamMembers are the members of a team who may act.
 func (e *evaluation) teamMembers(team *v1alpha1.Team) []string {
 	listed := team.Spec.Members
-	if e.assumed.ListedAreMembers {
+	if e.assumed.MaintainersJoin {
 		listed = slices.Concat(listed, team.Spec.Maintainers)
 	}
 	return e.actingMembers(listed)

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"context"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -44,7 +45,18 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	load := func(ctx context.Context, reader client.Reader, organization string) (access.World, error) {
 		return snapshot.LoadUsers(ctx, reader, organization, users)
 	}
-	return r.gainIn(organizations, access.Assumptions{}, nil, load)
+	return r.gainIn(organizations, access.Assumptions{}, r.ends(before, after), load)
+}
+
+// ends are when the Membership ends by itself: what it keeps from the user until then may come back.
+func (r *review) ends(memberships ...*v1alpha1.Membership) []time.Time {
+	var ends []time.Time
+	for _, membership := range memberships {
+		if membership != nil && membership.Spec.ExpiresAt != nil && membership.Spec.ExpiresAt.After(r.now) {
+			ends = append(ends, membership.Spec.ExpiresAt.Time)
+		}
+	}
+	return ends
 }
 
 func (r *review) refuseDuplicate(before, after *v1alpha1.Membership) error {

@@ -209,7 +209,7 @@ func (r *review) gainByWidening(organizations []string) error {
 		if len(widened) == 0 {
 			continue
 		}
-		assumed := access.Assumptions{Ungated: true, ListedAreMembers: true, NamespacesAreThere: true}
+		assumed := access.Assumptions{Ungated: true, ListedAreMembers: true, MaintainersJoin: true, NamespacesAreThere: true}
 		for _, grant := range access.EvaluateAssuming(world, organization, r.now, assumed).Grants {
 			if widened.Has(grant.Role) {
 				r.gains = append(r.gains, access.Gain{

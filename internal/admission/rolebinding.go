@@ -2,7 +2,6 @@ package admission
 
 import (
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -10,7 +9,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 )
 
-// examineRoleBinding asks what the subjects would come to hold, now and from when the binding begins.
+// examineRoleBinding asks what the subjects would come to hold.
 func (r *review) examineRoleBinding(before, after *v1alpha1.RoleBinding) error {
 	all, err := r.givesAll()
 	if err != nil {
@@ -20,15 +19,11 @@ func (r *review) examineRoleBinding(before, after *v1alpha1.RoleBinding) error {
 	if before != nil {
 		previous, wide = before, before.Spec.OrganizationWide
 	}
-	var begins []time.Time
 	if after != nil {
 		if err := r.checkRoleBinding(previous, after); err != nil {
 			return err
 		}
 		wide = wide || after.Spec.OrganizationWide
-		if begin := after.Spec.NotBefore; begin != nil && begin.After(r.now) {
-			begins = append(begins, begin.Time)
-		}
 	}
 	if all {
 		return nil
@@ -39,7 +34,7 @@ func (r *review) examineRoleBinding(before, after *v1alpha1.RoleBinding) error {
 			return err
 		}
 	}
-	return r.gainIn(organizations, listed, begins, load)
+	return r.gainIn(organizations, listed, nil, load)
 }
 
 func (r *review) checkRoleBinding(before, after *v1alpha1.RoleBinding) error {
