@@ -59,6 +59,36 @@ type OrganizationSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Membership MembershipPolicy `json:"membership,omitempty"`
+
+	// safeguards hold back what looks like an accident.
+	// +optional
+	// +kubebuilder:default={}
+	Safeguards Safeguards `json:"safeguards,omitempty"`
+}
+
+// Safeguards hold back what looks like an accident.
+type Safeguards struct {
+	// maxRemovalPercent is how much of those who have access may lose the last of it in some namespace within 10 minutes,
+	// 0 to 100, because Memberships, Teams, RoleBindings or Projects are deleted or entries are taken from their lists. Up
+	// to 20 users always may. What goes beyond is held until somebody approves it or the manifests come back; the condition
+	// RemovalsHeld says how. 100 switches this off. A lower value counts at once, a higher one 10 minutes after it was set
+	// and not while anything is held.
+	// +optional
+	// +kubebuilder:default=20
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	MaxRemovalPercent *int32 `json:"maxRemovalPercent,omitempty"`
+}
+
+// defaultRemovalPercent is what an organization has that says nothing, as the schema's default does.
+const defaultRemovalPercent = 20
+
+// RemovalPercent returns how much of those who have access may lose it within 10 minutes.
+func (s Safeguards) RemovalPercent() int {
+	if s.MaxRemovalPercent == nil {
+		return defaultRemovalPercent
+	}
+	return int(*s.MaxRemovalPercent)
 }
 
 // MembershipPolicy says what a new Membership gets that doesn't say so itself.
@@ -88,7 +118,7 @@ type OrganizationStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready, Reconciling, Stalled, OwnersAvailable.
+	// conditions: Ready, Reconciling, Stalled, OwnersAvailable, RemovalsHeld.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -121,6 +151,31 @@ type OrganizationStatus struct {
 	// projects is the number of Projects in the organization.
 	// +optional
 	Projects int32 `json:"projects"`
+
+	// heldRemovals are the removals of access that are held, while any are.
+	// +optional
+	HeldRemovals *HeldRemovals `json:"heldRemovals,omitempty"`
+}
+
+// MaxHeldUsers is how many held users a status lists by name.
+const MaxHeldUsers = 5000
+
+// HeldRemovals are removals of access that wait for somebody to approve them, or for the manifests to come back.
+type HeldRemovals struct {
+	// digest names exactly these removals. The annotation roster.dev/approve-removals with this value lets them go.
+	// +required
+	Digest string `json:"digest"`
+	// count is the number of users who keep access that nothing gives them any more.
+	// +required
+	Count int32 `json:"count"`
+	// users are their names, sorted; the first 5,000.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=5000
+	Users []string `json:"users,omitempty"`
+	// since is when the first of them was held.
+	// +required
+	Since metav1.Time `json:"since"`
 }
 
 // OwnerCounts counts the owners of an organization.

@@ -60,6 +60,29 @@ type ProjectStatus struct {
 	// +optional
 	// +listType=atomic
 	Namespaces []string `json:"namespaces,omitempty"`
+
+	// legacyBindings are RBAC RoleBindings in the project's namespaces that Roster didn't make, by namespace and name, at
+	// most the first 200. They keep working and can be deleted; members can't make new ones.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=200
+	LegacyBindings []LegacyBinding `json:"legacyBindings,omitempty"`
+}
+
+// LegacyBinding is an RBAC RoleBinding that Roster didn't make.
+type LegacyBinding struct {
+	// namespace that it is in.
+	Namespace string `json:"namespace"`
+	// name of the RoleBinding.
+	Name string `json:"name"`
+	// role that it binds: ClusterRole/edit, or Role/deployer for one of the namespace itself.
+	Role string `json:"role"`
+	// subjects that it binds to: "User bo@acme.example", "Group oidc:all", "ServiceAccount acme-shop/ci"; the first 20, and
+	// how many more there are.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=21
+	Subjects []string `json:"subjects,omitempty"`
 }
 
 // Project is a unit of work with one or more namespaces for its workloads, made in the organization's namespace.

@@ -50,12 +50,15 @@ type Reconciler struct {
 	arrivals  arrivals
 	passes    passes
 	ownWrites ownWrites
+	guards    guards
+	live      client.Reader
 	events    chan event.GenericEvent
 }
 
-// NewReconciler returns a Reconciler that hasn't seen anything yet.
-func NewReconciler(client client.Client, clock clock.PassiveClock) *Reconciler {
-	return &Reconciler{Client: client, Clock: clock, events: make(chan event.GenericEvent, 1024)}
+// NewReconciler returns a Reconciler that hasn't seen anything yet. Its client reads from caches, and live from the API
+// server itself: what was kept of removals is read there, once for each organization.
+func NewReconciler(client client.Client, live client.Reader, clock clock.PassiveClock) *Reconciler {
+	return &Reconciler{Client: client, live: live, Clock: clock, events: make(chan event.GenericEvent, 1024)}
 }
 
 // SetupWithManager registers the sync and everything that it follows.
@@ -64,7 +67,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))
 	return ctrl.NewControllerManagedBy(manager).
 		Named("access").
-		Watches(&v1alpha1.Organization{}, r.following(r.organizationChanged), specChanged).
+		Watches(&v1alpha1.Organization{}, r.following(r.organizationChanged), builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, approvalChanged()))).
 		Watches(&v1alpha1.Membership{}, r.following(r.reachingDown), specChanged).
 		Watches(&v1alpha1.Team{}, r.following(r.reachingDown), specChanged).
 		Watches(&v1alpha1.RoleBinding{}, r.following(r.reachingDown), specChanged).
@@ -72,7 +76,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.Project{}, r.followingProjects(), specChanged).
 		Watches(&v1alpha1.User{}, r.following(r.userChanged), builder.WithPredicates(gateMatters())).
 		Watches(&corev1.Namespace{}, r.following(r.namespaceChanged), builder.WithPredicates(namespaceMatters())).
-		Watches(&rbacv1.RoleBinding{}, r.observing(r.bindingChanged), builder.WithPredicates(r.tamperedBinding())).
+		Watches(&rbacv1.RoleBinding{}, r.observing(r.bindingChanged), builder.WithPredicates(r.bindingByOthers())).
 		Watches(&rbacv1.ClusterRole{}, r.observing(r.clusterRoleChanged), builder.WithPredicates(bindingMatters())).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.observing(r.clusterRoleBindingChanged)).
 		WatchesRawSource(source.Channel(r.events, r.observing(named))).

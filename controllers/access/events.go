@@ -182,7 +182,7 @@ func (r *Reconciler) allOrganizations(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// userChanged: a user's gates hold wherever the user has a place.
+// userChanged: a user's gates hold wherever the user has a place, or keeps access without one.
 func (r *Reconciler) userChanged(ctx context.Context, object client.Object) ([]string, error) {
 	username := string(object.(*v1alpha1.User).Spec.Username)
 	var memberships v1alpha1.MembershipList
@@ -206,7 +206,7 @@ func (r *Reconciler) userChanged(ctx context.Context, object client.Object) ([]s
 	for i := range owned.Items {
 		places.Insert(owned.Items[i].Name)
 	}
-	all := sets.New[string]()
+	all := sets.New(r.guards.holding(username)...)
 	for organization := range places {
 		below, err := r.withDescendants(ctx, organization)
 		if err != nil {
@@ -305,24 +305,16 @@ func gateMatters() predicate.Predicate {
 	}
 }
 
-// tamperedBinding lets through the managed bindings that changed in another way than by this manager's own last write,
-// which is what the sync that made it wanted.
-func (r *Reconciler) tamperedBinding() predicate.Predicate {
-	isManaged := func(object client.Object) bool {
-		binding, ok := object.(*rbacv1.RoleBinding)
-		return ok && rbac.IsManaged(binding)
-	}
+// bindingByOthers lets through bindings that changed in another way than by this manager's own last write, which is what
+// the sync that made it wanted: managed ones that were tampered with, and those that others made for themselves, which a
+// Project lists.
+func (r *Reconciler) bindingByOthers() predicate.Predicate {
 	return predicate.Funcs{
-		CreateFunc: func(change event.CreateEvent) bool {
-			return isManaged(change.Object) && !r.ownWrites.match(change.Object)
-		},
+		CreateFunc: func(change event.CreateEvent) bool { return !r.ownWrites.match(change.Object) },
+		UpdateFunc: func(change event.UpdateEvent) bool { return !r.ownWrites.match(change.ObjectNew) },
 		DeleteFunc: func(change event.DeleteEvent) bool {
 			r.ownWrites.forget(change.Object)
-			return isManaged(change.Object)
-		},
-		UpdateFunc: func(change event.UpdateEvent) bool {
-			managed := isManaged(change.ObjectOld) || isManaged(change.ObjectNew)
-			return managed && !r.ownWrites.match(change.ObjectNew)
+			return true
 		},
 	}
 }

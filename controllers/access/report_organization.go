@@ -28,10 +28,7 @@ func (s *organizationSync) organizationStatus(organization *v1alpha1.Organizatio
 	if organization.IsPersonal() {
 		problems = personalProblems(organization)
 	}
-	readiness, known := s.readiness(reference, organization, problems, status.Readiness{
-		State: status.InForce, Reason: status.ReasonInForce,
-		Message: "the owners' access is in force here and in all organizations below",
-	})
+	readiness, known := s.readiness(reference, organization, problems, s.organizationReadiness())
 	if !known {
 		return nil
 	}
@@ -41,6 +38,7 @@ func (s *organizationSync) organizationStatus(organization *v1alpha1.Organizatio
 	}
 	s.countOrganization(organization)
 	status.Report(organization, readiness)
+	s.reportRemovals(organization)
 	available := s.result.Owners.Available > 0
 	if !s.result.Ended {
 		status.Say(organization, v1alpha1.ConditionOwnersAvailable, available, ownersReason(available),
@@ -239,6 +237,7 @@ func (s *organizationSync) projectStatus(project *v1alpha1.Project) status.Objec
 		readiness = problemReadiness(problems)
 	}
 	project.Status.Namespaces = inOrder
+	project.Status.LegacyBindings = s.legacyBindings(inOrder)
 	status.Report(project, readiness)
 	return project
 }

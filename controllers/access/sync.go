@@ -18,6 +18,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	engine "github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/removals"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -27,6 +28,8 @@ type organizationSync struct {
 	world   engine.World
 	result  engine.Result
 	missing sets.Set[string] // ClusterRoles that aren't there yet
+	// legacy are the bindings that Roster didn't make, by namespace.
+	legacy  map[string][]v1alpha1.LegacyBinding
 	written written
 	// objectErr is why those who run the organization may not reach its object as they should.
 	objectErr error
@@ -36,6 +39,9 @@ type organizationSync struct {
 	// waitsFor names an organization below whose sync hasn't seen yet what this one saw, or is empty.
 	waitsFor string
 	pass     *pass
+	// held are the removals that are held, and guardErr is why what was decided of them couldn't be kept.
+	held     removals.Hold
+	guardErr error
 	// finalized are the objects, by UID, that this sync gave a finalizer, as they are since.
 	finalized sync.Map
 	// outdated: an object has changed since it was looked at, so that what was to be written about it wasn't.
@@ -52,6 +58,9 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		return reconcile.Result{}, err
 	}
 	s.result = engine.Evaluate(s.world, organization, r.Clock.Now())
+	if err := s.guardRemovals(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
 	changes, err := s.changes(ctx)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -67,16 +76,19 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		// It starts again with what is to be taken away. What arrived may have been noted after its request had begun this
 		// very sync (an update is noted for the old object and the new, and asked for once), so nothing else need be queued.
 		s.outdated.Store(true)
-		return s.done(s.written.err())
+		return s.done(errors.Join(s.guardErr, s.written.err()))
+	}
+	if s.guardErr == nil {
+		s.guardErr = s.keepAccess(ctx)
 	}
 	if err := s.recordPass(ctx, arrived); err != nil {
 		return reconcile.Result{}, err
 	}
 	if s.postponesReport() {
 		s.outdated.Store(true)
-		return s.done(s.written.err())
+		return s.done(errors.Join(s.guardErr, s.written.err()))
 	}
-	return s.done(errors.Join(s.written.err(), s.report(ctx), s.releaseFinalizers(ctx)))
+	return s.done(errors.Join(s.guardErr, s.written.err(), s.report(ctx), s.releaseFinalizers(ctx)))
 }
 
 // postponesReport leaves what is to be said to the next sync where there is news, which may take access away and must not
@@ -193,7 +205,7 @@ func (s *organizationSync) actualBindings(ctx context.Context) ([]*rbacv1.RoleBi
 		if err != nil {
 			return nil, fmt.Errorf("list the RBAC RoleBindings of namespace %s: %w", namespace.Name, err)
 		}
-		actual = appendManaged(actual, list.Items)
+		actual = append(actual, s.sortOut(namespace.Name, list.Items)...)
 	}
 	for i := range labelled.Items {
 		binding := &labelled.Items[i]
@@ -209,15 +221,6 @@ func (s *organizationSync) actualBindings(ctx context.Context) ([]*rbacv1.RoleBi
 		}
 	}
 	return actual, nil
-}
-
-func appendManaged(actual []*rbacv1.RoleBinding, items []rbacv1.RoleBinding) []*rbacv1.RoleBinding {
-	for i := range items {
-		if rbac.IsManaged(&items[i]) {
-			actual = append(actual, &items[i])
-		}
-	}
-	return actual
 }
 
 // recordPass keeps what this sync saw and left undone, and wakes the organizations above where that is news to them.

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -29,8 +30,13 @@ import (
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
-// releaseRetry is how soon a namespace that is released is looked at again while its bindings are being removed.
-const releaseRetry = 200 * time.Millisecond
+const (
+	// releaseRetry is how soon a namespace that is released is looked at again while its bindings are being removed.
+	releaseRetry = 200 * time.Millisecond
+	// heldRetry is how soon it is looked at again while their removal is held. The organization's status tells of the end
+	// of that; should it ever be missed, asking again finds it.
+	heldRetry = 30 * time.Second
+)
 
 // Reconciler makes and releases projects' namespaces.
 type Reconciler struct {
@@ -39,6 +45,8 @@ type Reconciler struct {
 	Live client.Reader
 	// NamespaceLabels are put on namespaces that Roster makes.
 	NamespaceLabels map[string]string
+	// HoldsNamespace says whether access in a namespace is kept because its removal is held.
+	HoldsNamespace func(organization, namespace string) bool
 }
 
 // SetupWithManager registers the controller.
@@ -49,6 +57,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.namespaceChanged)).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.organizationChanged),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.heldRemovalsChanged),
+			builder.WithPredicates(heldRemovalsMatter())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
 		Complete(r)
 }
@@ -92,6 +102,42 @@ func (r *Reconciler) organizationChanged(ctx context.Context, object client.Obje
 	return requests
 }
 
+// heldRemovalsChanged: the projects whose labels the organization's namespaces carry, which may be gone already.
+func (r *Reconciler) heldRemovalsChanged(ctx context.Context, object client.Object) []reconcile.Request {
+	var labelled corev1.NamespaceList
+	err := r.List(ctx, &labelled, client.MatchingFields{snapshot.NamespacesByOrganization: object.GetName()}, snapshot.Shared)
+	if err != nil {
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range labelled.Items {
+		if project := labelled.Items[i].Labels[v1alpha1.LabelProject]; project != "" {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKey{
+				Namespace: v1alpha1.OrganizationNamespace(object.GetName()), Name: project,
+			}})
+		}
+	}
+	return requests
+}
+
+// heldRemovalsMatter lets through an Organization of which something else is held than before.
+func heldRemovalsMatter() predicate.Predicate {
+	digestOf := func(object client.Object) string {
+		if held := object.(*v1alpha1.Organization).Status.HeldRemovals; held != nil {
+			return held.Digest
+		}
+		return ""
+	}
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(change event.UpdateEvent) bool {
+			return digestOf(change.ObjectOld) != digestOf(change.ObjectNew)
+		},
+	}
+}
+
 // Reconcile makes and releases a project's namespaces. A project that is gone without having been let go, because
 // somebody took its finalizer, releases what still carries its labels.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
@@ -112,17 +158,41 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return r.keep(ctx, organization, project)
 	}
-	remaining, err := r.releaseOthers(ctx, organization, request.Name, nil, policyOf(project))
+	policy := policyOf(project)
+	state, err := r.releaseOthers(ctx, organization, request.Name, nil, policy)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if remaining {
-		return reconcile.Result{RequeueAfter: releaseRetry}, nil
+	// What is held is remembered, and the namespace's labels say whose it is: the Project isn't needed for that, and may
+	// come back under its name. It is needed to know that its namespaces are to be deleted.
+	mayGo := state == released || state == held && policy == v1alpha1.DeletionRetain
+	if !exists || !mayGo {
+		return state.next(), nil
 	}
-	if !exists {
-		return reconcile.Result{}, nil
+	return state.next(), finalizer.Remove(ctx, r.Client, project)
+}
+
+// releaseState is how far namespaces are that a project doesn't ask for.
+type releaseState int
+
+const (
+	// released: they are gone or nobody's.
+	released releaseState = iota
+	// held: access in some of them is kept because its removal is held.
+	held
+	// waiting: access in some of them is being removed.
+	waiting
+)
+
+// next says when to look again.
+func (s releaseState) next() reconcile.Result {
+	switch s {
+	case waiting:
+		return reconcile.Result{RequeueAfter: releaseRetry}
+	case held:
+		return reconcile.Result{RequeueAfter: heldRetry}
 	}
-	return reconcile.Result{}, finalizer.Remove(ctx, r.Client, project)
+	return reconcile.Result{}
 }
 
 func policyOf(project *v1alpha1.Project) v1alpha1.DeletionPolicy {
@@ -157,15 +227,12 @@ func (r *Reconciler) keep(
 	for _, name := range project.NamespaceNames() {
 		errs = append(errs, r.takeNamespace(ctx, name, organization, project.Name))
 	}
-	remaining, err := r.releaseOthers(
+	state, err := r.releaseOthers(
 		ctx, organization, project.Name, project.NamespaceNames(), v1alpha1.DeletionRetain)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return reconcile.Result{}, err
 	}
-	if remaining {
-		return reconcile.Result{RequeueAfter: releaseRetry}, nil
-	}
-	return reconcile.Result{}, nil
+	return state.next(), nil
 }
 
 // takeNamespace makes a namespace where there is none. One that is there is used if it carries the labels: it is marked as
@@ -205,16 +272,16 @@ func (r *Reconciler) makeNamespace(ctx context.Context, name, organization, proj
 	return nil
 }
 
-// releaseOthers releases all namespaces that carry the project's labels and aren't asked for, and says whether some are
-// left because access in them isn't gone yet.
+// releaseOthers releases all namespaces that carry the project's labels and aren't asked for, and says whether access in
+// some of them isn't gone yet.
 func (r *Reconciler) releaseOthers(
 	ctx context.Context, organization, project string, asked []string, policy v1alpha1.DeletionPolicy,
-) (remaining bool, err error) {
+) (state releaseState, err error) {
 	var labelled corev1.NamespaceList
 	err = r.List(ctx, &labelled, client.UnsafeDisableDeepCopy,
 		client.MatchingFields{snapshot.NamespacesByOrganization: organization})
 	if err != nil {
-		return false, fmt.Errorf("list the namespaces of organization %s: %w", organization, err)
+		return waiting, fmt.Errorf("list the namespaces of organization %s: %w", organization, err)
 	}
 	var errs []error
 	for i := range labelled.Items {
@@ -223,11 +290,17 @@ func (r *Reconciler) releaseOthers(
 			namespace.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedByRoster {
 			continue
 		}
-		released, err := r.releaseNamespace(ctx, namespace.DeepCopy(), policy)
-		remaining = remaining || !released
+		isReleased, err := r.releaseNamespace(ctx, namespace.DeepCopy(), policy)
 		errs = append(errs, err)
+		switch {
+		case isReleased:
+		case r.HoldsNamespace(organization, namespace.Name):
+			state = max(state, held)
+		default:
+			state = waiting
+		}
 	}
-	return remaining, errors.Join(errs...)
+	return state, errors.Join(errs...)
 }
 
 // releaseNamespace takes Roster's labels from a namespace, or deletes it, once no access of Roster's is left in it: a

@@ -46,7 +46,10 @@ func (l *local) install(ctx context.Context) (*environment.Cluster, error) {
 	if err := cluster.InstallRoster(ctx); err != nil {
 		return nil, err
 	}
-	return cluster, l.manager(ctx, cluster)
+	if err := l.manager(ctx, cluster); err != nil {
+		return nil, err
+	}
+	return cluster, cluster.ConnectWebhook(ctx)
 }
 
 func (l *local) showSamples(ctx context.Context, cluster *environment.Cluster, samples string) error {

@@ -48,7 +48,9 @@ func newReview(ctx context.Context, validator *Validator, change change) *review
 		Validator: validator, change: change, ctx: ctx, now: validator.Clock.Now(),
 		answers: map[authorizationv1.ResourceAttributes]bool{},
 	}
-	r.organization, _ = v1alpha1.OrganizationOf(change.any().GetNamespace())
+	if organization, ok := v1alpha1.OrganizationOf(change.any().GetNamespace()); ok {
+		r.organization = organization
+	}
 	if _, ok := change.any().(*v1alpha1.Organization); ok {
 		r.organization = change.any().GetName()
 	}
@@ -215,7 +217,7 @@ func (r *review) may(verb, resource, namespace, name string) (bool, error) {
 	question := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: r.author.Username, UID: r.author.UID, Groups: r.author.Groups, Extra: extra, ResourceAttributes: &asked,
 	}}
-	if err := r.Writer.Create(r.ctx, question); err != nil {
+	if err := r.Writer.Create(r.ctx, question, client.DisableReadYourWritesConsistency); err != nil {
 		return false, fmt.Errorf("ask whether %s may %s %s: %w", r.author.Username, verb, resource, err)
 	}
 	r.answers[asked] = question.Status.Allowed

@@ -2,11 +2,15 @@ package admission
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/snapshot"
 )
 
 // examineRoleBinding asks what the subjects would come to hold.
@@ -45,6 +49,9 @@ func (r *review) checkRoleBinding(before, after *v1alpha1.RoleBinding) error {
 		if err := r.checkSubject(fmt.Sprintf("spec.subjects[%d]", at), subject); err != nil {
 			return err
 		}
+	}
+	if err := r.checkAccountsRole(after); err != nil {
+		return err
 	}
 	if after.Spec.Role != before.Spec.Role {
 		if err := r.missingRoles(after.Spec.Role); err != nil {
@@ -87,4 +94,29 @@ func (r *review) checkServiceAccount(field string, subject v1alpha1.Subject) err
 			"only within its own project; make one in a project of %[3]s", field, subject.Namespace, r.organization)
 	}
 	return nil
+}
+
+// checkAccountsRole: whoever may start a Pod in a project can be any ServiceAccount there.
+func (r *review) checkAccountsRole(binding *v1alpha1.RoleBinding) error {
+	account := slices.IndexFunc(binding.Spec.Subjects, func(subject v1alpha1.Subject) bool {
+		return subject.Kind == v1alpha1.SubjectServiceAccount
+	})
+	if account < 0 {
+		return nil
+	}
+	roles, err := snapshot.LoadRoles(r.ctx, r.worldAfter, r.organization)
+	if err != nil {
+		return err
+	}
+	role, developer := roles.Find(r.organization, binding.Spec.Role), roles.Find("", v1alpha1.RoleDeveloper)
+	if role == nil || developer == nil {
+		return nil
+	}
+	most := r.rulesOf(rbac.ProjectClusterRole(access.ReferenceTo(developer)))
+	beyond := uncovered(most, r.rulesOf(rbac.ProjectClusterRole(access.ReferenceTo(role))))
+	if len(beyond) == 0 {
+		return nil
+	}
+	return invalid("spec.role: ServiceAccount %q can't hold role %q: whoever may start a Pod could use it, so it holds at most what "+
+		"developer may do; choose a weaker role", binding.Spec.Subjects[account].Name, binding.Spec.Role)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -91,9 +90,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 		RenewDeadline:                       ptr.To(renewDeadline),
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
-			ByObject: map[client.Object]cache.ByObject{
-				&rbacv1.RoleBinding{}: {Transform: newSubjectLists().transform},
-			},
+			ByObject:         cachedObjects(),
 		},
 		Client: client.Options{Cache: CacheOptions()},
 	})
@@ -106,10 +103,13 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err := addControllers(manager, options); err != nil {
 		return nil, err
 	}
+	if err := addWebhook(ctx, manager, options); err != nil {
+		return nil, err
+	}
 	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, err
 	}
-	return manager, manager.AddReadyzCheck("ping", healthz.Ping)
+	return manager, nil
 }
 
 // CacheOptions are how the controllers read from the caches.
@@ -122,7 +122,7 @@ func CacheOptions() *client.CacheOptions {
 
 func addControllers(manager ctrl.Manager, options *Options) error {
 	reads, live := manager.GetClient(), manager.GetAPIReader()
-	accessSync := access.NewReconciler(reads, clock.RealClock{})
+	accessSync := access.NewReconciler(reads, live, clock.RealClock{})
 	accessSync.ShardSize = options.ShardSize
 	for _, controller := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		accessSync,
@@ -130,7 +130,9 @@ func addControllers(manager ctrl.Manager, options *Options) error {
 			Client: reads, Live: live, Clock: clock.RealClock{}, NamespaceLabels: options.NamespaceLabels,
 			PersonalOrganizations: options.PersonalOrganizations,
 		},
-		&project.Reconciler{Client: reads, Live: live, NamespaceLabels: options.NamespaceLabels},
+		&project.Reconciler{
+			Client: reads, Live: live, NamespaceLabels: options.NamespaceLabels, HoldsNamespace: accessSync.HoldsNamespace,
+		},
 		&role.Reconciler{Client: reads, Live: live},
 		&user.Reconciler{
 			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations,

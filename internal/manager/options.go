@@ -20,6 +20,10 @@ type Options struct {
 	Kubeconfig string
 	// MetricsAddress and HealthAddress are where metrics and probes are served; "0" switches one off.
 	MetricsAddress, HealthAddress string
+	// WebhookAddress is where the API server's questions are answered.
+	WebhookAddress string
+	// WebhookCertDir holds tls.crt and tls.key for the webhook; empty: Roster makes and renews them.
+	WebhookCertDir string
 	// ProfilingAddress is where Go's profiles are served; empty for none.
 	ProfilingAddress string
 	// LeaderElection makes all replicas but one wait.
@@ -39,6 +43,7 @@ func DefaultOptions() *Options {
 	return &Options{
 		MetricsAddress:          "127.0.0.1:8080",
 		HealthAddress:           "127.0.0.1:8081",
+		WebhookAddress:          "127.0.0.1:9443",
 		LeaderElectionNamespace: "roster-system",
 		PersonalOrganizations:   true,
 		NamespaceLabels:         map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
@@ -54,6 +59,11 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"address that metrics are served on; 0 for none")
 	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress,
 		"address that /healthz and /readyz are served on; 0 for none")
+	flags.StringVar(&o.WebhookAddress, "webhook-bind-address", o.WebhookAddress,
+		"address that the API server's admission requests are answered on")
+	flags.StringVar(&o.WebhookCertDir, "webhook-cert-dir", o.WebhookCertDir,
+		"folder with tls.crt and tls.key for the webhook, whose authority you put into the webhook configurations yourself; "+
+			"left out: Roster makes and renews certificates and tells the API server")
 	flags.StringVar(&o.ProfilingAddress, "pprof-bind-address", o.ProfilingAddress,
 		"address that Go's profiles are served on; left out for none")
 	flags.BoolVar(&o.LeaderElection, "leader-elect", o.LeaderElection,
@@ -73,6 +83,9 @@ func (o *Options) Validate() error {
 	var errs []error
 	if o.ShardSize < 1 || o.ShardSize > rbac.MaxShardSize {
 		errs = append(errs, fmt.Errorf("--shard-size=%d: choose a number from 1 to %d", o.ShardSize, rbac.MaxShardSize))
+	}
+	if _, _, err := splitAddress(o.WebhookAddress); err != nil {
+		errs = append(errs, fmt.Errorf("--webhook-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9443", o.WebhookAddress, err))
 	}
 	problems := metav1validation.ValidateLabels(o.NamespaceLabels, field.NewPath("--namespace-labels"))
 	if err := problems.ToAggregate(); err != nil {

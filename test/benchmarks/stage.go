@@ -110,6 +110,9 @@ func (s *stage) furnish(ctx context.Context) (err error) {
 	if s.manager, err = s.cluster.StartManager(ctx); err != nil {
 		return err
 	}
+	if err := s.cluster.ConnectWebhook(ctx); err != nil {
+		return err
+	}
 	config := s.cluster.Admin()
 	if s.client, err = client.New(config, client.Options{Scheme: manager.NewScheme()}); err != nil {
 		return err

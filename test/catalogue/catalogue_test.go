@@ -31,13 +31,14 @@ var _ = Describe("The built-in catalogue", func() {
 
 	BeforeEach(func() { roles = catalogue.RolesOf(read(configFolder("roles"))) })
 
-	It("has nine roles, all in roster-system", func() {
+	It("has ten roles, all in roster-system", func() {
 		Expect(names(roles)).To(ConsistOf(
-			"owner", "administrator", "maintainer", "developer", "editor", "viewer", "member", "billing", "none"))
+			"owner", "administrator", "maintainer", "developer", "editor", "viewer", "member", "billing", "none",
+			"team-maintainer"))
 		Expect(roles).To(HaveEach(HaveField("Namespace", v1alpha1.SystemNamespace)))
 	})
 
-	DescribeTable("is a chain with billing and none beside it",
+	DescribeTable("is a chain with billing, none and team-maintainer beside it",
 		func(name string, included ...string) {
 			all, err := roles.WithIncluded(v1alpha1.RoleName(name))
 			Expect(err).NotTo(HaveOccurred())
@@ -55,6 +56,7 @@ var _ = Describe("The built-in catalogue", func() {
 		Entry(nil, "member"),
 		Entry(nil, "billing"),
 		Entry(nil, "none"),
+		Entry(nil, "team-maintainer"),
 	)
 
 	It("names groups, resources and verbs one by one", func() {
@@ -87,6 +89,7 @@ var _ = Describe("The built-in catalogue", func() {
 		Entry(nil, "member", ""),
 		Entry(nil, "billing", "", "reports.view", "subscription.view", "subscription.manage"),
 		Entry(nil, "none", ""),
+		Entry(nil, "team-maintainer", ""),
 	)
 
 	DescribeTable("decides in the organization's namespace",
@@ -126,16 +129,20 @@ var _ = Describe("The built-in catalogue", func() {
 		Entry(nil, "member", "update", "teams", "", false),
 		Entry(nil, "billing", "list", "memberships", "", false),
 		Entry(nil, "none", "list", "memberships", "", false),
+		Entry(nil, "team-maintainer", "patch", "teams", "", true),
+		Entry(nil, "team-maintainer", "create", "teams", "", false),
+		Entry(nil, "team-maintainer", "delete", "teams", "", false),
+		Entry(nil, "team-maintainer", "list", "memberships", "", false),
 	)
 
-	It("lets an administrator give every role of the catalogue but owner", func() {
+	It("lets an administrator give every role of the catalogue but owner, and the one that Teams alone give", func() {
 		var assigned []string
 		for _, rule := range roles["administrator"].Spec.OrganizationRules {
 			if strings.Join(rule.Verbs, " ") == "assign" {
 				assigned = append(assigned, rule.ResourceNames...)
 			}
 		}
-		Expect(append(assigned, "owner")).To(ConsistOf(names(roles)))
+		Expect(append(assigned, "owner", "team-maintainer")).To(ConsistOf(names(roles)))
 	})
 
 	It("lets an editor change ConfigMaps and nothing else", func() {
@@ -207,6 +214,7 @@ var _ = Describe("A kustomization", func() {
 			Expect(listed.Resources).To(ConsistOf(sets.List(present.Delete(file))))
 		},
 		func(_ string, folder ...string) string { return filepath.Join(folder...) },
+		Entry(nil, "kustomization.yaml", "policies"),
 		Entry(nil, "kustomization.yaml", "roles"),
 		Entry(nil, "kustomization.yaml", "samples", "acme"),
 		Entry(nil, "Kustomization", "roles", "catalogues", "cdn-account"),

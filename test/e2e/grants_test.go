@@ -270,7 +270,7 @@ var _ = Describe("A Team", func() {
 		below := acme.team(ctx, "makers", v1alpha1.TeamSpec{Parent: "engineering", Members: acme.users("bo")})
 		expect.Allowed(ctx, acme.user("bo"), asViewer, shop)
 
-		expectations.Change(ctx, expect, above, func(t *v1alpha1.Team) { t.Spec.Parent = "makers" })
+		expectations.Change(ctx, unasked, above, func(t *v1alpha1.Team) { t.Spec.Parent = "makers" })
 		expectCondition(ctx, below, v1alpha1.ConditionReady, `False ParentCycle: following spec.parent from team `+
 			`"engineering" leads back to this team, so its parent doesn't count; take spec.parent out of one of the teams`)
 		expect.Refused(ctx, acme.user("bo"), asViewer, shop)
@@ -323,6 +323,7 @@ var _ = Describe("A Team", func() {
 		expectCondition(ctx, team, v1alpha1.ConditionUngated, "True Group: the identity provider decides who is in the "+
 			"group; suspension, deactivation and expiry don't reach its members")
 
+		enroll(ctx, acme.user("owner"), true)
 		acme.change(ctx, func(spec *v1alpha1.OrganizationSpec) { spec.RequireMFA = true })
 		expectAnswer(ctx, member, false)
 		expectCondition(ctx, team, v1alpha1.ConditionReady, fmt.Sprintf("False GroupNotAllowed: group %q gets nothing here: "+
@@ -774,7 +775,7 @@ var _ = Describe("A Role that isn't in order", func() {
 			ObjectMeta: expectations.InOrganization(acme.Name, "viewer"),
 			Spec:       v1alpha1.RoleSpec{Rules: []rbacv1.PolicyRule{reads("", "secrets")}},
 		}
-		expect.Create(ctx, role)
+		unasked.Create(ctx, role)
 		expectCondition(ctx, role, v1alpha1.ConditionReady, `False NameTaken: the name "viewer" is used by the catalogue, and `+
 			"means that Role here too; choose another name")
 		acme.join(ctx, "bo", "viewer")

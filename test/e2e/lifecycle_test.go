@@ -393,7 +393,7 @@ var _ = Describe("A User", func() {
 			ObjectMeta: metav1.ObjectMeta{Name: "life-two-users-second"},
 			Spec:       v1alpha1.UserSpec{Username: v1alpha1.Username(acme.user("bo")), Deactivated: true},
 		}
-		expect.Create(ctx, second)
+		unasked.Create(ctx, second)
 		expect.Refused(ctx, acme.user("bo"), asViewer, shop)
 		for _, duplicate := range []*v1alpha1.User{user, second} {
 			expectCondition(ctx, duplicate, v1alpha1.ConditionReady, fmt.Sprintf("False Duplicate: several Users have the "+

@@ -29,11 +29,14 @@ var _ = Describe("A policy", func() {
 			bo := expectations.Membership(name, "bo", "bo@"+name, "administrator")
 			expect.Create(ctx, bo)
 			expect.Ready(ctx, bo)
+			// So that a second factor may be asked for.
+			enroll(ctx, "ana@"+name, true)
 
 			Expect(patchAs(ctx, "bo@"+name, organization, `{"spec": {"displayName": "Acme"}}`)).To(Succeed())
 			Expect(patchAs(ctx, "bo@"+name, organization, patch)).To(MatchError(ContainSubstring(
-				"only owners of organization " + name + " may change its owners, parent, type, requireMFA, membership or " +
-					"finalizers, or delete it; ask one of them: ana@" + name)))
+				"only owners of organization " + name + " may change its owners, requireMFA, membership, safeguards, tokens, " +
+					"joinRequests, finalizers, ownerReferences or annotation roster.dev/approve-removals, or delete it; ask one " +
+					"of them: ana@" + name)))
 			Expect(patchAs(ctx, "ana@"+name, organization, patch)).To(Succeed())
 		},
 		Entry("the owners", "policy-owners", `{"spec": {"owners": ["ana@policy-owners", "bo@policy-owners"]}}`),
@@ -94,7 +97,7 @@ var _ = Describe("A policy", func() {
 })
 
 var _ = Describe("A deactivated User", func() {
-	It("that is deleted stays while somebody refers to it, so that no access comes back", func(ctx SpecContext) {
+	It("isn't deleted while somebody refers to it, so that no access comes back", func(ctx SpecContext) {
 		organization := expectations.Organization("policy-deactivated", "ana@policy-deactivated")
 		expect.Create(ctx, organization)
 		expect.Ready(ctx, organization)
@@ -112,16 +115,20 @@ var _ = Describe("A deactivated User", func() {
 			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
 			return user.Finalizers
 		}).WithContext(ctx).Should(ContainElement(v1alpha1.Finalizer))
-		expect.Delete(ctx, user)
-		Consistently(func() (bool, error) {
-			return expect.May(ctx, expectations.Access{User: "bo@policy-deactivated", Does: "list pods", Namespace: shop})
-		}).WithContext(ctx).Should(BeFalse())
+		Expect(k8s.Delete(ctx, user)).To(MatchError(ContainSubstring(
+			`user "bo@policy-deactivated" is referred to by Membership org-policy-deactivated/bo`)))
+		expect.Refused(ctx, "bo@policy-deactivated", "list pods", shop)
 
 		expect.Delete(ctx, bo)
 		expect.Gone(ctx, bo)
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(user), user)).To(Succeed())
 		for _, owned := range user.Status.OwnedOrganizations {
-			expect.Delete(ctx, &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: owned}})
+			personal := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: owned}}
+			expect.Delete(ctx, personal)
+			expect.Gone(ctx, personal)
 		}
+		// The webhook sees a moment later that they are gone.
+		Eventually(func() error { return client.IgnoreNotFound(k8s.Delete(ctx, user)) }).WithContext(ctx).Should(Succeed())
 		expect.Gone(ctx, user)
 	})
 })

@@ -86,7 +86,11 @@ var _ = Describe("The sample acme", Ordered, func() {
 		expect.Refused(ctx, "ines@agency.example", asMember, acme)
 	})
 
-	It("goes with all access after one kubectl delete -k, and keeps the projects' namespaces", func(ctx SpecContext) {
+	It("goes with all access after one kubectl delete -k that is confirmed, and keeps projects' namespaces", func(ctx SpecContext) {
+		for _, name := range []string{"acme", "acme-emea"} {
+			expect.Confirm(ctx, expectations.Organization(name, ""))
+			expect.Confirm(ctx, namespaceNamed(v1alpha1.OrganizationNamespace(name), nil))
+		}
 		_, err := cluster.Kubectl(ctx, "delete", "-k", folder, "--wait=false")
 		Expect(err).NotTo(HaveOccurred())
 		for _, name := range []string{"acme", "acme-emea"} {

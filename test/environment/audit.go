@@ -15,7 +15,7 @@ import (
 const auditLog = "audit.log"
 
 // AuditedWrite is one request that the API server answered and whose verb is none of get, list and watch. Requests on
-// leases are left out.
+// leases, and questions about rights, are left out.
 type AuditedWrite struct {
 	Time                                          time.Time
 	User, Verb                                    string

@@ -60,11 +60,13 @@ type Cluster struct {
 
 // state is what a later command must know to find the control plane again.
 type state struct {
-	Binaries  string     `json:"binaries"`
-	Detached  bool       `json:"detached"`
-	Port      int        `json:"port"`
-	EtcdPort  int        `json:"etcdPort"`
-	Processes []*Process `json:"processes"`
+	Binaries string `json:"binaries"`
+	Detached bool   `json:"detached"`
+	Port     int    `json:"port"`
+	EtcdPort int    `json:"etcdPort"`
+	// WebhookPort is where the manager that was started last answers the API server.
+	WebhookPort int        `json:"webhookPort"`
+	Processes   []*Process `json:"processes"`
 }
 
 // Start starts etcd, kube-apiserver and kube-controller-manager, and returns when the API server answers, the built-in

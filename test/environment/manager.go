@@ -35,6 +35,7 @@ type Manager struct {
 	arguments []string
 	port      int
 	metrics   int
+	webhook   int
 }
 
 // BuildManager returns the manager's binary: the one that ROSTER_MANAGER names, else cmd/roster built into bin/roster.
@@ -62,7 +63,7 @@ func BuildManager(ctx context.Context) (string, error) {
 }
 
 // StartManager builds the manager, starts it with a token of its ServiceAccount, and returns when it is ready.
-// InstallRoster must have been called before. The arguments come last and so win over the defaults; by default there
+// InstallRoster must have been called before; ConnectWebhook comes after. The arguments come last and so win over the defaults; by default there
 // is no leader election.
 func (c *Cluster) StartManager(ctx context.Context, arguments ...string) (*Manager, error) {
 	binary, err := BuildManager(ctx)
@@ -92,19 +93,38 @@ func (m *Manager) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := m.chooseWebhookPort(); err != nil {
+			return err
+		}
 		m.port, m.metrics = port, metrics
 		defaults := []string{
 			"--kubeconfig=" + m.cluster.ManagerKubeconfig(),
 			"--health-probe-bind-address=" + address(port),
 			"--metrics-bind-address=" + address(metrics),
+			"--webhook-bind-address=" + address(m.webhook),
 			"--leader-elect=false",
 		}
 		m.process, err = m.cluster.launch(command{name: ManagerProcess, path: m.binary, arguments: slices.Concat(defaults, m.arguments)})
 		if err != nil {
 			return err
 		}
-		return m.cluster.whenReady(ctx, m.process, &rest.Config{Host: m.HealthURL()}, "/readyz", func(*state) {})
+		return m.cluster.whenReady(ctx, m.process, &rest.Config{Host: m.HealthURL()}, "/readyz",
+			func(state *state) { state.WebhookPort = m.webhook })
 	})
+}
+
+// chooseWebhookPort takes the port that the manager had before, or the one before it, so that the API server still finds
+// it after a restart; another one where somebody else has that now.
+func (m *Manager) chooseWebhookPort() error {
+	if m.webhook == 0 {
+		m.webhook = m.cluster.state.WebhookPort
+	}
+	if m.webhook != 0 && portIsFree(m.webhook) {
+		return nil
+	}
+	var err error
+	m.webhook, err = FreePort()
+	return err
 }
 
 // Stop ends the manager in an orderly way.

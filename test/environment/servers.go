@@ -35,7 +35,8 @@ var usefulControllers = []string{
 	"validatingadmissionpolicy-status-controller",
 }
 
-// auditPolicy records who changed what, and leaves out what is no change: reads, and the leases of leader elections.
+// auditPolicy records who changed what, and leaves out what is no change: reads, questions about rights, and the leases of
+// leader elections.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -43,7 +44,7 @@ rules:
 - level: None
   verbs: [get, list, watch]
 - level: None
-  resources: [{group: coordination.k8s.io, resources: [leases]}]
+  resources: [{group: coordination.k8s.io, resources: [leases]}, {group: authorization.k8s.io}]
 - level: Metadata
 `
 

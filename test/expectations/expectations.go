@@ -10,10 +10,12 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -55,12 +57,26 @@ func Change[T client.Object](ctx context.Context, e *Expectations, object T, cha
 	}).WithContext(ctx).Should(Succeed())
 }
 
-// Delete asks for objects to be deleted.
+// Delete asks for objects to be deleted, and confirms it where that is asked for.
 func (e *Expectations) Delete(ctx context.Context, objects ...client.Object) {
 	GinkgoHelper()
 	for _, object := range objects {
+		e.Confirm(ctx, object)
 		Expect(client.IgnoreNotFound(e.Client.Delete(ctx, object))).To(Succeed())
 	}
+}
+
+// Confirm confirms that an Organization, a Project or a namespace may be deleted. Nothing else needs it.
+func (e *Expectations) Confirm(ctx context.Context, object client.Object) {
+	GinkgoHelper()
+	switch object.(type) {
+	case *v1alpha1.Organization, *v1alpha1.Project, *corev1.Namespace:
+	default:
+		return
+	}
+	patch := fmt.Sprintf(`{"metadata": {"annotations": {%q: %q}}}`, v1alpha1.AnnotationConfirmDeletion, object.GetName())
+	err := e.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, []byte(patch)))
+	Expect(client.IgnoreNotFound(err)).To(Succeed())
 }
 
 // Gone waits until objects are no more.

@@ -55,7 +55,16 @@ func install(ctx context.Context) *installation {
 	i := &installation{Expectations: expectations.New(admin), cluster: cluster}
 	i.manager, err = cluster.StartManager(ctx)
 	Expect(err).NotTo(HaveOccurred())
+	Expect(cluster.ConnectWebhook(ctx)).To(Succeed())
 	return i
+}
+
+// withoutWebhook lets Roster's kinds be written in the rest of a spec while no manager answers, as an administrator can.
+// With the webhook nothing of that kind is written then.
+func (i *installation) withoutWebhook(ctx context.Context) {
+	GinkgoHelper()
+	Expect(i.cluster.DisconnectWebhook(ctx)).To(Succeed())
+	DeferCleanup(func(ctx context.Context) { Expect(i.cluster.ConnectWebhook(ctx)).To(Succeed()) })
 }
 
 // settle waits until all objects are Ready and the manager writes no more, and returns all that it wrote so far.

@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
@@ -158,6 +159,27 @@ var _ = Describe("A manager that", Ordered, func() {
 		i.expectEngine(ctx)
 	})
 
+	It("is stopped lets nothing of Roster's kinds be written, and everything else goes on", func(ctx SpecContext) {
+		const name = "closed"
+		i.makeOrganization(ctx, name, 1, "bo")
+		given := grant(name, "given", "bo", "developer", "p0")
+		i.Create(ctx, given)
+		i.Ready(ctx, given)
+
+		Expect(i.manager.Stop()).To(Succeed())
+		refused := MatchError(ContainSubstring(".roster.dev\": failed to call webhook: "))
+		Expect(i.Client.Create(ctx, grant(name, "more", "bo", "viewer", "p0"))).To(refused)
+		Expect(i.Client.Delete(ctx, given)).To(refused)
+		i.Allowed(ctx, userOf(name, "bo"), seePods, "closed-p0")
+		i.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "closed-p0", Name: "content"}})
+		i.Create(ctx, &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.SystemNamespace, Name: "closed"}})
+
+		Expect(i.manager.Restart(ctx)).To(Succeed())
+		i.Delete(ctx, given)
+		i.Gone(ctx, given)
+		i.Refused(ctx, userOf(name, "bo"), seePods, "closed-p0")
+	})
+
 	It("comes back puts in force what changed meanwhile, what takes access away first", func(ctx SpecContext) {
 		const name = "downtime"
 		i.makeOrganization(ctx, name, 6, "bo", "cy")
@@ -166,6 +188,7 @@ var _ = Describe("A manager that", Ordered, func() {
 		i.Ready(ctx, departing)
 		i.Allowed(ctx, userOf(name, "bo"), seePods, "downtime-p0")
 
+		i.withoutWebhook(ctx)
 		Expect(i.manager.Stop()).To(Succeed())
 		arriving := grant(name, "arriving", "cy", "developer", "p1", "p2", "p3", "p4", "p5")
 		i.Create(ctx, arriving)
@@ -198,6 +221,7 @@ var _ = Describe("A manager that", Ordered, func() {
 		i.Create(ctx, kept, forced)
 		i.Ready(ctx, kept, forced)
 
+		i.withoutWebhook(ctx)
 		Expect(i.manager.Stop()).To(Succeed())
 		i.tamperEverywhere(ctx, name)
 		// Somebody takes the finalizer, too: the object is gone and its access isn't.
@@ -253,6 +277,8 @@ var _ = Describe("A manager that", Ordered, func() {
 
 	It("waits for another one takes over when that one is killed or stops", func(ctx SpecContext) {
 		const name = "replicas"
+		// The API server reaches one of the replicas here, and not whichever runs.
+		i.withoutWebhook(ctx)
 		Expect(i.manager.Stop()).To(Succeed())
 		begin := time.Now()
 		first := i.startReplica(ctx)

@@ -1,0 +1,24 @@
+package manager
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("The options", func() {
+	It("are in order without flags", func() {
+		Expect(DefaultOptions().Validate()).To(Succeed())
+	})
+
+	DescribeTable("name the address that the webhook can't answer on, and the remedy",
+		func(address, problem string) {
+			options := DefaultOptions()
+			options.WebhookAddress = address
+			Expect(options.Validate()).To(MatchError(
+				"--webhook-bind-address=" + address + ": " + problem + "; give HOST:PORT, such as 127.0.0.1:9443"))
+		},
+		Entry("no port", "localhost", "address localhost: missing port in address"),
+		Entry("any port", "127.0.0.1:0", `port "0" is no number from 1 to 65535`),
+		Entry("a name", ":https", `port "https" is no number from 1 to 65535`),
+	)
+})

@@ -1,0 +1,242 @@
+package removals
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	engine "github.com/roster-dev/roster/internal/access"
+)
+
+// Gives says whether a role gives anything in the organization's own namespace, and in those of projects.
+type Gives func(role engine.RoleReference) (organization, projects bool)
+
+// area is where something is given.
+type area struct {
+	scope                  *engine.Scope
+	organization, projects bool
+}
+
+// losses are by user what they had in namespaces where nothing is left. Users who had and have the same share them.
+type losses map[string][]Grant
+
+// comparison finds losses. It works on each combination of what is had and what is left once, not on each user in each
+// namespace.
+type comparison struct {
+	gives   Gives
+	scopes  *sharedScopes
+	numbers map[area]int
+	areas   []area
+	// guarded says of namespaces that losing them counts; "" is the organization's own.
+	guarded map[string]bool
+	// stands says whether what gave something could still give it.
+	stands  func(Grant) bool
+	covered map[[2]int]bool
+	left    map[string]map[string]bool
+	lost    map[string][]Grant
+}
+
+func newComparison(s Situation) *comparison {
+	return &comparison{
+		gives: s.Gives, scopes: newSharedScopes(), numbers: map[area]int{},
+		guarded: guardedNamespaces(s.World, s.Result), stands: standing(s.World, s.Result, s.Now),
+		covered: map[[2]int]bool{}, left: map[string]map[string]bool{},
+	}
+}
+
+// number numbers the place where a role holds, and says whether the role gives anything there.
+func (c *comparison) number(role engine.RoleReference, scope *engine.Scope) (number int, gives bool) {
+	organization, projects := c.gives(role)
+	at := area{
+		scope:        c.scopes.shared(scope),
+		organization: organization && scope.Organization,
+		projects:     projects && len(scope.Namespaces) > 0,
+	}
+	if !at.organization && !at.projects {
+		return 0, false
+	}
+	number, known := c.numbers[at]
+	if !known {
+		number = len(c.areas)
+		c.numbers[at] = number
+		c.areas = append(c.areas, at)
+	}
+	return number, true
+}
+
+// reach is by user the numbers of the areas where the user has something, sorted and distinct.
+type reach map[string][]int
+
+func (c *comparison) reachOf(grants []engine.Grant) reach {
+	found := reach{}
+	for _, grant := range grants {
+		number, gives := c.number(grant.Role, grant.Scope)
+		if !gives {
+			continue
+		}
+		for _, subject := range grant.Subjects {
+			numbers := found[subject.Name]
+			if subject.Kind != rbacv1.UserKind {
+				continue
+			}
+			if at, known := slices.BinarySearch(numbers, number); !known {
+				found[subject.Name] = slices.Insert(numbers, at, number)
+			}
+		}
+	}
+	return found
+}
+
+// losses compares what users had with what they reach now.
+func (c *comparison) losses(had []Group, now reach) losses {
+	byUser := map[string][]int{}
+	for at, group := range had {
+		if _, gives := c.number(group.Role, group.Scope); !gives || !c.stands(group.Grant) {
+			continue
+		}
+		for _, user := range group.Users {
+			byUser[user] = append(byUser[user], at)
+		}
+	}
+	c.lost = map[string][]Grant{}
+	found := losses{}
+	for user, groups := range byUser {
+		key := keyOf(groups) + "/" + keyOf(now[user])
+		lost, known := c.lost[key]
+		if !known {
+			lost = c.lostOf(had, groups, now[user])
+			c.lost[key] = lost
+		}
+		if len(lost) > 0 {
+			found[user] = lost
+		}
+	}
+	return found
+}
+
+func keyOf(numbers []int) string {
+	key := make([]byte, 0, 2*len(numbers))
+	for _, number := range numbers {
+		key = binary.AppendUvarint(key, uint64(number))
+	}
+	return string(key)
+}
+
+// lostOf is what is lost of some groups by who reaches some areas now.
+func (c *comparison) lostOf(had []Group, groups, now []int) []Grant {
+	var lost []Grant
+	for _, at := range groups {
+		number, _ := c.number(had[at].Role, had[at].Scope)
+		if slices.ContainsFunc(now, func(other int) bool { return c.covers(other, number) }) {
+			continue
+		}
+		if scope := c.without(c.areas[number], c.namespacesOf(now)); scope != nil {
+			grant := had[at].Grant
+			grant.Scope = scope
+			lost = append(lost, grant)
+		}
+	}
+	return lost
+}
+
+// covers says whether one area holds all of another one.
+func (c *comparison) covers(whole, part int) bool {
+	if whole == part {
+		return true
+	}
+	key := [2]int{whole, part}
+	covers, known := c.covered[key]
+	if !known {
+		covers = c.without(c.areas[part], c.namespacesOf([]int{whole})) == nil
+		c.covered[key] = covers
+	}
+	return covers
+}
+
+// namespacesOf are all namespaces of some areas; "" is the organization's own.
+func (c *comparison) namespacesOf(areas []int) map[string]bool {
+	key := keyOf(areas)
+	if found := c.left[key]; found != nil {
+		return found
+	}
+	found := map[string]bool{}
+	for _, number := range areas {
+		at := c.areas[number]
+		if at.organization {
+			found[""] = true
+		}
+		if !at.projects {
+			continue
+		}
+		for _, namespace := range at.scope.Namespaces {
+			found[namespace] = true
+		}
+	}
+	c.left[key] = found
+	return found
+}
+
+// without is what of an area is guarded and isn't left, or nil.
+func (c *comparison) without(at area, left map[string]bool) *engine.Scope {
+	lost := &engine.Scope{Organization: at.organization && c.guarded[""] && !left[""]}
+	if at.projects {
+		for _, namespace := range at.scope.Namespaces {
+			if c.guarded[namespace] && !left[namespace] {
+				lost.Namespaces = append(lost.Namespaces, namespace)
+			}
+		}
+	}
+	if !lost.Organization && len(lost.Namespaces) == 0 {
+		return nil
+	}
+	return c.scopes.shared(lost)
+}
+
+// guardedNamespaces are those that are there to be lost: the organization's own as "", and those of its projects, also
+// where the Project is gone and the namespace isn't released yet. A project whose deletion was confirmed, and that takes
+// its namespaces along, isn't among them.
+func guardedNamespaces(world engine.World, result engine.Result) map[string]bool {
+	ending := map[string]bool{}
+	for _, project := range world.Projects {
+		confirmed := project.Annotations[v1alpha1.AnnotationConfirmDeletion] == project.Name
+		ending[project.Name] = project.DeletionTimestamp != nil && confirmed &&
+			project.Spec.DeletionPolicy == v1alpha1.DeletionDelete
+	}
+	guarded := map[string]bool{"": result.Namespace != ""}
+	for _, namespace := range world.Namespaces {
+		project := namespace.Labels[v1alpha1.LabelProject]
+		state := engine.CheckProjectNamespace(namespace.Name, namespace, result.Organization, project)
+		guarded[namespace.Name] = project != "" && state == engine.NamespaceInOrder && !ending[project]
+	}
+	return guarded
+}
+
+// standing says of a grant whether what it names is still there and hasn't ended: the Role, and, here or above, the
+// organization that it is written in. What goes with these isn't an accident with Memberships, Teams or RoleBindings.
+func standing(world engine.World, result engine.Result, now time.Time) func(Grant) bool {
+	roles := map[engine.RoleReference]bool{}
+	for _, role := range world.Roles {
+		if role.DeletionTimestamp == nil {
+			roles[engine.ReferenceTo(role)] = true
+		}
+	}
+	origins := map[string]bool{}
+	for _, organization := range result.Lineage.Organizations {
+		origins[organization.Name] = organization.DeletionTimestamp == nil && !isEnding(world.Namespaces, organization.Name)
+	}
+	return func(grant Grant) bool {
+		return roles[grant.Role] && origins[grant.Origin] && grant.lasts(now)
+	}
+}
+
+// isEnding says whether an organization's namespace is being deleted and that was confirmed.
+func isEnding(namespaces []*corev1.Namespace, organization string) bool {
+	return slices.ContainsFunc(namespaces, func(namespace *corev1.Namespace) bool {
+		return namespace.Name == v1alpha1.OrganizationNamespace(organization) && namespace.DeletionTimestamp != nil &&
+			namespace.Annotations[v1alpha1.AnnotationConfirmDeletion] == namespace.Name
+	})
+}

@@ -1,0 +1,92 @@
+package e2e_test
+
+import (
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/test/expectations"
+)
+
+// warnings are what kubectl would print.
+type warnings struct{ said []string }
+
+// HandleWarningHeader takes one of them.
+func (w *warnings) HandleWarningHeader(_ int, _ string, text string) { w.said = append(w.said, text) }
+
+func describeSequences() {
+	It("looks at what the author has only just written", func(ctx SpecContext) {
+		as := clientFor(cluster.As(clerk))
+		for round := range 20 {
+			team := teamNamed(fmt.Sprintf("step-%d", round), v1alpha1.TeamSpec{Members: []v1alpha1.Username{clerk}})
+			below := teamNamed(fmt.Sprintf("below-%d", round), v1alpha1.TeamSpec{Members: []v1alpha1.Username{clerk},
+				Parent: v1alpha1.ObjectName(team.Name)})
+			Expect(as.Create(ctx, team)).To(Succeed())
+			Expect(as.Create(ctx, below)).To(Succeed())
+			before := team.DeepCopy()
+			team.Spec.Members, team.Spec.Parent = nil, "admins"
+			Expect(as.Patch(ctx, team, client.MergeFrom(before))).To(MatchError(HaveSuffix(": " + gains("administrator", defended,
+				`user "clara@defended.example"`, fmt.Sprintf("Team admins of Team %s of Team %s", team.Name, below.Name)))))
+		}
+	})
+
+	It("warns of a reference that may dangle", func(ctx SpecContext) {
+		heard := &warnings{}
+		config := cluster.As(ownerOfDefended)
+		config.WarningHandler = heard
+		Expect(clientFor(config).Create(ctx, teamNamed("hopeful", v1alpha1.TeamSpec{
+			Role: "coming", Projects: objectNames("shop", "later"), Parent: "higher",
+		}))).To(Succeed())
+		Expect(heard.said).To(ConsistOf(`team "higher", role "coming", project "later" doesn't exist yet; nothing is granted by it ` +
+			"until it does"))
+	})
+
+	It("lets a dangling reference come to life only by who may give it", func(ctx SpecContext) {
+		clerks := clientFor(cluster.As(clerk))
+		owners := clientFor(cluster.As(ownerOfDefended))
+		Expect(owners.Create(ctx, teamNamed("prepared", v1alpha1.TeamSpec{
+			Role: "administrator", Projects: objectNames("prepared"), Members: []v1alpha1.Username{maintainerOfTeam},
+		}))).To(Succeed())
+		Expect(clerks.Create(ctx, projectNamed("prepared"), client.DryRunAll)).To(MatchError(HaveSuffix(": " +
+			gains("administrator", defended, `user "gita@defended.example"`, "Team prepared"))))
+		Expect(owners.Create(ctx, projectNamed("prepared"), client.DryRunAll)).To(Succeed())
+	})
+
+	It("keeps organizations from being deeper than eight", func(ctx SpecContext) {
+		parent := ""
+		for depth := 1; depth <= v1alpha1.MaxOrganizationDepth; depth++ {
+			organization := expectations.Organization(fmt.Sprintf("defended-deep-%d", depth), "owner")
+			organization.Spec.Parent = parent
+			expect.Create(ctx, organization)
+			parent = organization.Name
+		}
+		ninth := expectations.Organization("defended-deep-9", "owner")
+		ninth.Spec.Parent = parent
+		Expect(k8s.Create(ctx, ninth)).To(MatchError(HaveSuffix(`: spec.parent: below "defended-deep-8" the organizations would be 9 ` +
+			"deep, and may be 8; choose a parent further up")))
+	})
+
+	It("changes nothing by a dry run", func(ctx SpecContext) {
+		membership := membershipOf("dry", "dry", "viewer")
+		Expect(k8s.Create(ctx, membership, client.DryRunAll)).To(Succeed())
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(membership), &v1alpha1.Membership{})).To(MatchError(ContainSubstring("not found")))
+		kept := membershipOf("dora", "")
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(kept), kept)).To(Succeed())
+		version := kept.ResourceVersion
+		Expect(k8s.Delete(ctx, kept.DeepCopy(), client.DryRunAll)).To(Succeed())
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(kept), kept)).To(Succeed())
+		Expect(kept.ResourceVersion).To(Equal(version))
+	})
+
+	It("touches no other kind", func(ctx SpecContext) {
+		heard := namespaceNamed("defended-untouched", nil)
+		heard.Annotations = map[string]string{"example.com/note": "ours"}
+		Expect(k8s.Create(ctx, heard)).To(Succeed())
+		Expect(heard.Annotations).To(Equal(map[string]string{"example.com/note": "ours"}))
+		Expect(heard.DeletionTimestamp).To(Equal((*metav1.Time)(nil)))
+	})
+}

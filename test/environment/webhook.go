@@ -1,0 +1,145 @@
+package environment
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// webhookTimeout is how long the manager and the API server may take until the webhook is asked.
+	webhookTimeout = time.Minute
+	// webhookConfiguration is the name of both webhook configurations.
+	webhookConfiguration = "roster"
+	// changedBy is the annotation by which an answer of the webhook is known.
+	changedBy = "roster.dev/changed-by"
+)
+
+// webhookOverlay is config/webhook for a manager outside of the cluster: the API server finds it on this machine, under
+// the name localhost and the manager's own port.
+const webhookOverlay = `resources:
+- %[1]s
+patches:
+- target: {kind: Service, name: roster}
+  patch: |-
+    - {op: replace, path: /spec, value: {type: ExternalName, externalName: localhost, ports: [{port: %[2]d}]}}
+- target: {kind: MutatingWebhookConfiguration}
+  patch: |-
+    - {op: replace, path: /webhooks/0/clientConfig/service/port, value: %[2]d}
+    - {op: replace, path: /webhooks/1/clientConfig/service/port, value: %[2]d}
+- target: {kind: ValidatingWebhookConfiguration}
+  patch: |-
+    - {op: replace, path: /webhooks/0/clientConfig/service/port, value: %[2]d}
+`
+
+// ConnectWebhook applies config/webhook for the manager that was started last, and returns when the API server asks it.
+// From then on Roster's kinds can't be written while the manager is down.
+func (c *Cluster) ConnectWebhook(ctx context.Context) error {
+	c.progress("connecting the webhook")
+	overlay, err := c.writeWebhookOverlay()
+	if err != nil {
+		return err
+	}
+	if err := c.Apply(ctx, overlay); err != nil {
+		return err
+	}
+	admin, err := client.New(c.Admin(), client.Options{})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
+	defer cancel()
+	var notAsked error
+	err = poll(ctx, func(ctx context.Context) (bool, error) {
+		if notAsked = authorityIsTrusted(ctx, admin); notAsked == nil {
+			notAsked = webhookAnswers(ctx, admin)
+		}
+		return notAsked == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("the API server doesn't reach the webhook: %w: %w", err, notAsked)
+	}
+	return nil
+}
+
+// DisconnectWebhook removes the webhook configurations, as an administrator does who must write Roster's kinds while no
+// manager runs.
+func (c *Cluster) DisconnectWebhook(ctx context.Context) error {
+	_, err := c.Kubectl(ctx, "delete", "--ignore-not-found",
+		"mutatingwebhookconfiguration/"+webhookConfiguration, "validatingwebhookconfiguration/"+webhookConfiguration)
+	return err
+}
+
+func (c *Cluster) writeWebhookOverlay() (string, error) {
+	root, err := ModuleRoot()
+	if err != nil {
+		return "", err
+	}
+	overlay := c.path("webhook")
+	if err := os.MkdirAll(overlay, 0o700); err != nil {
+		return "", err
+	}
+	// kustomize takes relative paths only, and sees through links.
+	from, err := filepath.EvalSymlinks(overlay)
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.EvalSymlinks(filepath.Join(root, "config", "webhook"))
+	if err != nil {
+		return "", err
+	}
+	base, err := filepath.Rel(from, to)
+	if err != nil {
+		return "", err
+	}
+	content := fmt.Sprintf(webhookOverlay, filepath.ToSlash(base), c.state.WebhookPort)
+	return overlay, os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(content), 0o600)
+}
+
+// authorityIsTrusted says whether the manager has told the API server its authority.
+func authorityIsTrusted(ctx context.Context, reader client.Reader) error {
+	var validating admissionregistrationv1.ValidatingWebhookConfiguration
+	var mutating admissionregistrationv1.MutatingWebhookConfiguration
+	for _, configuration := range []client.Object{&validating, &mutating} {
+		if err := reader.Get(ctx, client.ObjectKey{Name: webhookConfiguration}, configuration); err != nil {
+			return err
+		}
+	}
+	var configs []admissionregistrationv1.WebhookClientConfig
+	for i := range validating.Webhooks {
+		configs = append(configs, validating.Webhooks[i].ClientConfig)
+	}
+	for i := range mutating.Webhooks {
+		configs = append(configs, mutating.Webhooks[i].ClientConfig)
+	}
+	for i := range configs {
+		if len(configs[i].CABundle) == 0 {
+			return fmt.Errorf("webhook %s has no caBundle yet", *configs[i].Service.Path)
+		}
+	}
+	return nil
+}
+
+// webhookAnswers tries what no one keeps: an Organization as a dry run. It must come back with the stamp of its author,
+// and the other webhook must have let it pass.
+func webhookAnswers(ctx context.Context, writer client.Writer) error {
+	organization := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "roster.dev/v1alpha1", "kind": "Organization",
+		"metadata": map[string]any{"name": "webhook-is-asked"},
+		"spec":     map[string]any{"owners": []any{"ana@webhook.example"}},
+	}}
+	if err := writer.Create(ctx, organization, &client.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+		return err
+	}
+	if organization.GetAnnotations()[changedBy] == "" {
+		return fmt.Errorf("a new Organization has no annotation %s", changedBy)
+	}
+	return nil
+}
