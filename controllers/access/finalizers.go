@@ -58,7 +58,8 @@ func (s *organizationSync) addFinalizers(ctx context.Context) error {
 // releaseFinalizers lets objects go whose access is gone, here and in the organizations below, or is held: for that the
 // state of removals stands, so that the object can come back under the same name.
 func (s *organizationSync) releaseFinalizers(ctx context.Context) error {
-	if s.revokesFailed() || s.waitsFor != "" || s.guardErr != nil {
+	isRemembered := s.guardErr == nil
+	if s.revokesFailed() || s.waitsFor != "" || !isRemembered {
 		return nil
 	}
 	return s.forEach(s.objects(), func(object status.Object) error {

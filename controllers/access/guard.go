@@ -104,28 +104,30 @@ func (s *organizationSync) guardRemovals(ctx context.Context) error {
 		Approved: organization.Annotations[v1alpha1.AnnotationApproveRemovals],
 		Nonce:    string(uuid.NewUUID()),
 	})
-	s.held = decision.State.Held
-	if !decision.Changed {
-		s.keepHeld(decision)
-		return nil
-	}
-	next := &guard{state: &decision.State, version: known.version, unkept: true}
-	if !decision.Urgent {
-		s.guards.set(s.result.Organization, next)
-		s.keepHeld(decision)
-		return nil
-	}
-	if err := s.keepGuard(ctx, next); err != nil {
-		s.result.Grants = append(s.result.Grants, decision.Cautious...)
-		s.guardErr, s.held = err, known.state.Held
-		return nil
-	}
-	s.keepHeld(decision)
+	s.carryOut(ctx, known, decision)
 	return nil
 }
 
-// keepHeld grants what is held, until it ends.
-func (s *organizationSync) keepHeld(decision removals.Decision) {
+// carryOut keeps what was decided and grants what is held. Where it can't be kept, nothing that is guarded is removed.
+func (s *organizationSync) carryOut(ctx context.Context, known *guard, decision removals.Decision) {
+	next := &guard{state: &decision.State, version: known.version, unkept: true}
+	switch {
+	case decision.Urgent:
+		s.guardErr = s.keepGuard(ctx, next)
+	case decision.Changed:
+		s.guards.set(s.result.Organization, next)
+	}
+	if s.guardErr != nil {
+		s.held = known.state.Held
+		s.result.Grants = append(s.result.Grants, decision.Cautious...)
+		return
+	}
+	s.held = decision.State.Held
+	s.grantHeld(decision)
+}
+
+// grantHeld grants what is held, until it ends.
+func (s *organizationSync) grantHeld(decision removals.Decision) {
 	s.result.Grants = append(s.result.Grants, decision.Grants...)
 	next := decision.NextChange
 	if !next.IsZero() && (s.result.NextChange.IsZero() || next.Before(s.result.NextChange)) {
