@@ -115,11 +115,13 @@ var _ = Describe("What a change newly grants", func() {
 
 // FuzzGains holds the question about a change against the naive implementation.
 func FuzzGains(f *testing.F) {
+	addSeeds(f)
 	f.Fuzz(rapid.MakeFuzz(everyGainIsAskedFor))
 }
 
 // FuzzEvaluate holds the engine against the naive implementation.
 func FuzzEvaluate(f *testing.F) {
+	addSeeds(f)
 	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
 		world := drawWorld(t)
 		for _, organization := range world.Organizations {

@@ -11,6 +11,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -156,16 +157,16 @@ func (r *review) askForDangling() error {
 	if len(r.dangling) == 0 {
 		return nil
 	}
-	list := strings.Join(r.dangling, ", ")
+	list := access.Enumerate(r.dangling)
 	may, err := r.mayAssign("", r.organization)
 	if err != nil {
 		return err
 	}
 	if !may {
-		return forbidden("%s doesn't exist, and could come to mean anything: only who holds \"assign\" on all roles of "+
-			"organization %s may refer to it; make it first, or ask an owner of %[2]s", list, r.organization)
+		return forbidden("%s: not there, and could come to mean anything; only who holds \"assign\" on all roles of organization %s "+
+			"may refer to what doesn't exist: make it first, or ask an owner of %[2]s", list, r.organization)
 	}
-	r.warnings = append(r.warnings, fmt.Sprintf("%s doesn't exist yet; nothing is granted by it until it does", list))
+	r.warnings = append(r.warnings, list+": not there yet; nothing is granted by it until it is")
 	return nil
 }
 
@@ -287,9 +288,11 @@ func (r *review) withDescendants() ([]string, error) {
 
 // added are the values of a list that weren't in it before, once each.
 func added[T comparable](before, after []T) []T {
+	known := sets.New(before...)
 	var result []T
 	for _, value := range after {
-		if !slices.Contains(before, value) && !slices.Contains(result, value) {
+		if !known.Has(value) {
+			known.Insert(value)
 			result = append(result, value)
 		}
 	}
@@ -322,16 +325,27 @@ func (r *review) missingRoles(names ...v1alpha1.RoleName) error {
 	return nil
 }
 
-// missingProjects notes the names of projects that aren't there.
-func (r *review) missingProjects(names []v1alpha1.ObjectName) error {
-	for _, name := range names {
-		found, err := r.exists(string(name), &v1alpha1.Project{})
-		if err != nil {
+// missingProjects notes the names of projects that aren't there. The API server has the last word on what the caches lack.
+func (r *review) missingProjects(asked []v1alpha1.ObjectName) error {
+	for _, reader := range []client.Reader{r.worldAfter, r.Live} {
+		if len(asked) == 0 {
+			return nil
+		}
+		var projects v1alpha1.ProjectList
+		namespace := client.InNamespace(v1alpha1.OrganizationNamespace(r.organization))
+		if err := reader.List(r.ctx, &projects, namespace, snapshot.Shared); err != nil {
 			return err
 		}
-		if !found {
-			r.dangling = append(r.dangling, fmt.Sprintf("project %q", name))
+		there := sets.New[v1alpha1.ObjectName]()
+		for i := range projects.Items {
+			if projects.Items[i].DeletionTimestamp == nil {
+				there.Insert(v1alpha1.ObjectName(projects.Items[i].Name))
+			}
 		}
+		asked = slices.DeleteFunc(slices.Clone(asked), there.Has)
+	}
+	for _, name := range asked {
+		r.dangling = append(r.dangling, fmt.Sprintf("project %q", name))
 	}
 	return nil
 }

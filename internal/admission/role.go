@@ -102,7 +102,7 @@ func (r *review) askForRules(had, now rbac.Compiled) error {
 		return err
 	}
 	project, organization = uncovered(held.Project, project), uncovered(held.Organization, organization)
-	beyond := append(project, organization...)
+	beyond := slices.Concat(project, organization)
 	if len(beyond) == 0 {
 		return nil
 	}

@@ -3,8 +3,7 @@
 package admission
 
 import (
-	"fmt"
-
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
@@ -17,12 +16,8 @@ const (
 )
 
 // AddTo lets the server answer from the manager's caches.
-func AddTo(manager ctrl.Manager, server webhook.Server) error {
-	validator, err := NewValidator(manager)
-	if err != nil {
-		return fmt.Errorf("set up validation: %w", err)
-	}
+func AddTo(manager ctrl.Manager, server webhook.Server) {
+	validator := NewValidator(manager.GetClient(), manager.GetAPIReader(), clock.RealClock{})
 	server.Register(ValidatePath, &webhook.Admission{Handler: validator})
 	server.Register(StampPath, &webhook.Admission{Handler: Stamper{}})
-	return nil
 }

@@ -67,6 +67,15 @@ func (r *review) refuseReferred(user *v1alpha1.User) error {
 	for _, organization := range owned {
 		places = append(places, "Organization "+organization.Name)
 	}
+	var organizations v1alpha1.OrganizationList
+	if err := r.Cached.List(r.ctx, &organizations, snapshot.Shared); err != nil {
+		return err
+	}
+	for i := range organizations.Items {
+		if held := organizations.Items[i].Status.HeldRemovals; held != nil && slices.Contains(held.Users, string(user.Spec.Username)) {
+			places = append(places, fmt.Sprintf("Organization %s, which holds the user's removal", organizations.Items[i].Name))
+		}
+	}
 	if len(places) == 0 {
 		return nil
 	}

@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -34,12 +33,11 @@ type Validator struct {
 	decoder admission.Decoder
 }
 
-// NewValidator reads by a manager's caches.
-func NewValidator(manager ctrl.Manager) (*Validator, error) {
+// NewValidator reads by the caches and from the API server itself.
+func NewValidator(cached client.Client, live client.Reader, clock clock.PassiveClock) *Validator {
 	return &Validator{
-		Cached: manager.GetClient(), Live: manager.GetAPIReader(), Writer: manager.GetClient(),
-		Clock: clock.RealClock{}, decoder: admission.NewDecoder(manager.GetScheme()),
-	}, nil
+		Cached: cached, Live: live, Writer: cached, Clock: clock, decoder: admission.NewDecoder(cached.Scheme()),
+	}
 }
 
 // Handle answers one request.

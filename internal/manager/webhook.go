@@ -54,9 +54,7 @@ func addWebhook(ctx context.Context, manager ctrl.Manager, options *Options) err
 		serverOptions.TLSOpts = []func(*tls.Config){func(config *tls.Config) { config.GetCertificate = serving.GetCertificate }}
 	}
 	server := webhook.NewServer(serverOptions)
-	if err := admission.AddTo(manager, server); err != nil {
-		return err
-	}
+	admission.AddTo(manager, server)
 	if err := manager.AddReadyzCheck("webhook", server.StartedChecker()); err != nil {
 		return err
 	}

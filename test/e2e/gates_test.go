@@ -48,7 +48,7 @@ var _ = Describe("A user who is deactivated", func() {
 		shop, user := acme.project(ctx, "shop"), userCalled(ctx, acme.user("owner"))
 		expect.Allowed(ctx, acme.user("owner"), asOwner, acme.namespace())
 
-		expectations.Change(ctx, expect, user, func(u *v1alpha1.User) { u.Spec.Deactivated = true })
+		expectations.Change(ctx, unasked, user, func(u *v1alpha1.User) { u.Spec.Deactivated = true })
 		expect.Refused(ctx, acme.user("owner"), asViewer, shop)
 		expect.Refused(ctx, acme.user("owner"), asOwner, acme.namespace())
 		expectCondition(ctx, acme.Organization, v1alpha1.ConditionOwnersAvailable, "False NoneAvailable: no owner may act: "+
@@ -98,6 +98,7 @@ var _ = Describe("Where a second factor is required", func() {
 		expect.Allowed(ctx, acme.user("bo"), asDeveloper, below)
 		expect.Allowed(ctx, acme.user("chloe"), asDeveloper, above, below)
 
+		enroll(ctx, acme.user("owner"), true)
 		acme.change(ctx, func(spec *v1alpha1.OrganizationSpec) { spec.RequireMFA = true })
 		expect.Refused(ctx, acme.user("bo"), asViewer, below)
 		expect.Refused(ctx, acme.user("chloe"), asViewer, above, below)
@@ -115,6 +116,7 @@ var _ = Describe("Where a second factor is required", func() {
 		acme.join(ctx, "bo", "developer")
 		expect.Allowed(ctx, acme.user("bo"), asDeveloper, above, below)
 
+		enroll(ctx, acme.user("gus"), true)
 		emea.change(ctx, func(spec *v1alpha1.OrganizationSpec) { spec.RequireMFA = true })
 		expect.Refused(ctx, acme.user("bo"), asViewer, below)
 		expect.Allowed(ctx, acme.user("bo"), asDeveloper, above)
@@ -126,7 +128,7 @@ var _ = Describe("Where a second factor is required", func() {
 	It("an owner without one has nothing either", func(ctx SpecContext) {
 		acme := openAccount(ctx, "gate-mfa-owner")
 		shop := acme.project(ctx, "shop")
-		acme.change(ctx, func(spec *v1alpha1.OrganizationSpec) { spec.RequireMFA = true })
+		expectations.Change(ctx, unasked, acme.Organization, func(o *v1alpha1.Organization) { o.Spec.RequireMFA = true })
 		expect.Refused(ctx, acme.user("owner"), asViewer, shop)
 		Eventually(func() (v1alpha1.OwnerCounts, error) {
 			err := k8s.Get(ctx, client.ObjectKeyFromObject(acme.Organization), acme.Organization)

@@ -565,6 +565,7 @@ var _ = Describe("A RoleBinding", func() {
 		expectCondition(ctx, binding, v1alpha1.ConditionUngated, "True Group: the identity provider decides who is in the "+
 			"group; suspension, deactivation and expiry don't reach its members")
 
+		enroll(ctx, acme.user("owner"), true)
 		acme.change(ctx, func(spec *v1alpha1.OrganizationSpec) { spec.RequireMFA = true })
 		expectAnswer(ctx, in(shop), false)
 		expect.NotReady(ctx, binding, "GroupNotAllowed")
@@ -607,7 +608,7 @@ var _ = Describe("A RoleBinding", func() {
 				Role: "administrator", Subjects: []v1alpha1.Subject{subject}, Projects: objectNames("shop"),
 			},
 		}
-		expect.Create(ctx, binding)
+		unasked.Create(ctx, binding)
 		expectCondition(ctx, binding, v1alpha1.ConditionReady, fmt.Sprintf("False SubjectNotAllowed: ServiceAccount %q can't "+
 			"hold role %q: whoever may start a Pod could use it, so it holds at most what developer may do; choose a weaker role",
 			shop+"/deployer", "administrator"))
@@ -795,7 +796,7 @@ var _ = Describe("A Role that isn't in order", func() {
 			ObjectMeta: expectations.InOrganization(emea.Name, "auditor"),
 			Spec:       v1alpha1.RoleSpec{Rules: []rbacv1.PolicyRule{reads("example.com", "widgets")}},
 		}
-		expect.Create(ctx, below)
+		unasked.Create(ctx, below)
 		expectCondition(ctx, below, v1alpha1.ConditionReady, `False NameTaken: the name "auditor" is used by organization `+
 			"grant-name-above, and means that Role here too; choose another name")
 		membership := emea.join(ctx, "bo", "auditor")
@@ -816,7 +817,7 @@ var _ = Describe("A Role that isn't in order", func() {
 		acme.join(ctx, "bo", "second")
 		expect.Allowed(ctx, acme.user("bo"), "list secrets", shop)
 
-		expectations.Change(ctx, expect, first, func(r *v1alpha1.Role) { r.Spec.Includes = roles("second") })
+		expectations.Change(ctx, unasked, first, func(r *v1alpha1.Role) { r.Spec.Includes = roles("second") })
 		for _, role := range []*v1alpha1.Role{first, second} {
 			expectCondition(ctx, role, v1alpha1.ConditionReady, "False IncludeCycle: spec.includes leads back to this Role, so "+
 				"all that it includes is left out; take one of the includes out")

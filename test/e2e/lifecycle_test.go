@@ -36,7 +36,8 @@ var _ = Describe("The namespace of an organization", func() {
 		before := namespace.ResourceVersion
 		organization := expectations.Organization("life-taken", "owner@life-taken.example")
 		membership := expectations.Membership("life-taken", "bo", "bo@life-taken.example", "viewer")
-		expect.Create(ctx, organization, membership)
+		unasked.Create(ctx, organization)
+		expect.Create(ctx, membership)
 		expectCondition(ctx, organization, v1alpha1.ConditionReady, "False NamespaceTaken: namespace org-life-taken is there "+
 			"and isn't labelled for this, so it is left alone; label it roster.dev/organization: life-taken, or choose another name")
 		expect.NotReady(ctx, membership, "OrganizationNotReady")
@@ -96,7 +97,7 @@ var _ = Describe("The namespaces of a project", func() {
 		expect.Create(ctx, namespace)
 		before := namespace.ResourceVersion
 		project := expectations.Project(acme.Name, "shop")
-		expect.Create(ctx, project)
+		unasked.Create(ctx, project)
 		expectCondition(ctx, project, v1alpha1.ConditionReady, "False NamespaceTaken: namespace life-project-taken-shop is "+
 			"there and isn't labelled for this, so it is left alone; label it roster.dev/organization: life-project-taken and "+
 			"roster.dev/project: shop, or choose another name")
@@ -116,7 +117,7 @@ var _ = Describe("The namespaces of a project", func() {
 		thief.Spec.Namespaces = []v1alpha1.NamespaceName{v1alpha1.NamespaceName(shop)}
 		sibling := expectations.Project(acme.Name, "stock")
 		sibling.Spec.Namespaces = thief.Spec.Namespaces
-		expect.Create(ctx, thief, sibling)
+		unasked.Create(ctx, thief, sibling)
 		expect.NotReady(ctx, thief, "NamespaceTaken")
 		expect.NotReady(ctx, sibling, "NamespaceTaken")
 		expect.Refused(ctx, other.user("mallory"), asViewer, shop)
@@ -153,7 +154,7 @@ var _ = Describe("The namespaces of a project", func() {
 			HaveKey(v1alpha1.LabelOrganization), HaveKey(v1alpha1.LabelProject), HaveKey(v1alpha1.LabelManagedBy)))
 
 		again := expectations.Project(acme.Name, "shop")
-		expect.Create(ctx, again)
+		unasked.Create(ctx, again)
 		expect.NotReady(ctx, again, "NamespaceTaken")
 	})
 
@@ -187,7 +188,7 @@ var _ = Describe("The namespaces of a project", func() {
 	It("are never the cluster's or an organization's own", func(ctx SpecContext) {
 		acme := openAccount(ctx, "life-forbidden-name")
 		project := expectations.Project(acme.Name, "a-name-too-long-together-with-its-organization")
-		expect.Create(ctx, project)
+		unasked.Create(ctx, project)
 		expectCondition(ctx, project, v1alpha1.ConditionReady, `False NamespaceForbidden: namespace `+
 			`"life-forbidden-name-a-name-too-long-together-with-its-organization" can't be a project's: it is the cluster's or an `+
 			"organization's own, or its name is longer than 63 characters; choose another name in spec.namespaces")
@@ -284,7 +285,7 @@ var _ = Describe("An Organization's parent", func() {
 		emea := acme.below(ctx, "life-cycle-sub")
 		acme.join(ctx, "bo", "viewer")
 		expect.Allowed(ctx, acme.user("bo"), asMember, emea.namespace())
-		acme.change(ctx, func(spec *v1alpha1.OrganizationSpec) { spec.Parent = emea.Name })
+		expectations.Change(ctx, unasked, acme.Organization, func(o *v1alpha1.Organization) { o.Spec.Parent = emea.Name })
 		expectCondition(ctx, acme.Organization, v1alpha1.ConditionReady, `False ParentCycle: following spec.parent from `+
 			`"life-cycle-sub" leads back to this organization, so none of them inherits; take spec.parent out of one of them`)
 		expect.NotReady(ctx, emea.Organization, "ParentCycle")
@@ -309,7 +310,7 @@ var _ = Describe("Organizations", func() {
 
 		tooDeep := expectations.Organization("life-deep-9", acme.user("gus"))
 		tooDeep.Spec.Parent = deepest.Name
-		expect.Create(ctx, tooDeep)
+		unasked.Create(ctx, tooDeep)
 		expectCondition(ctx, tooDeep, v1alpha1.ConditionReady, "False ParentTooDeep: organizations nest at most 8 deep and "+
 			"this one would be deeper, so it inherits nothing; choose a spec.parent nearer to the root")
 		expect.Allowed(ctx, acme.user("gus"), asOwner, "org-life-deep-9")
@@ -322,7 +323,7 @@ var _ = Describe("Organizations", func() {
 		made(ctx, personal)
 		below := expectations.Organization("life-below-personal-sub", "owner@life-below-personal.example")
 		below.Spec.Parent = personal.Name
-		expect.Create(ctx, below)
+		unasked.Create(ctx, below)
 		expectCondition(ctx, below, v1alpha1.ConditionReady, `False ParentPersonal: organization "life-below-personal" is `+
 			"Personal and can't have others below it; choose another spec.parent")
 		expect.Refused(ctx, "bo@life-below-personal.example", asMember, "org-life-below-personal-sub")
@@ -485,12 +486,12 @@ var _ = Describe("An object of Roster's", func() {
 			project,
 		}
 		for _, stray := range strays {
-			expect.Create(ctx, stray)
+			unasked.Create(ctx, stray)
 			expectCondition(ctx, stray, v1alpha1.ConditionReady, "False NotInAnOrganization: namespace life-stray isn't an "+
 				"organization's, so this gives nothing; make it in the namespace org-NAME of organization NAME")
 		}
 		role := &v1alpha1.Role{ObjectMeta: meta}
-		expect.Create(ctx, role)
+		unasked.Create(ctx, role)
 		expectCondition(ctx, role, v1alpha1.ConditionReady, "False NotInAnOrganization: namespace life-stray isn't an "+
 			"organization's, so the Role means nothing; make it in the namespace org-NAME of organization NAME, or in "+
 			"roster-system for every organization")
@@ -540,7 +541,7 @@ var _ = Describe("An object of Roster's", func() {
 		shop := acme.project(ctx, "shop")
 		older := acme.join(ctx, "bo", "viewer")
 		younger := expectations.Membership(acme.Name, "bo-again", acme.user("bo"), "developer")
-		expect.Create(ctx, younger)
+		unasked.Create(ctx, younger)
 		expectCondition(ctx, younger, v1alpha1.ConditionReady, fmt.Sprintf("False Duplicate: user %q has the older Membership "+
 			"%q in this organization, which counts; delete one of the two", acme.user("bo"), "bo"))
 		expect.Refused(ctx, acme.user("bo"), asDeveloper, shop)

@@ -37,7 +37,8 @@ var _ = Describe("A namespace that is there already", func() {
 		expect.Create(ctx, namespaceNamed(name, nil))
 		account := expectations.Organization(organization, "owner@adopt-org.example")
 		membership := expectations.Membership(organization, "viewer", "viewer@adopt-org.example", "viewer")
-		expect.Create(ctx, account, membership)
+		unasked.Create(ctx, account)
+		expect.Create(ctx, membership)
 		expect.NotReady(ctx, account, "NamespaceTaken")
 		expect.NotReady(ctx, membership, "OrganizationNotReady")
 		expect.Refused(ctx, "owner@adopt-org.example", "get memberships.roster.dev", name)
@@ -56,7 +57,7 @@ var _ = Describe("A namespace that is there already", func() {
 		const name = "adopt-project-shop"
 		expect.Create(ctx, namespaceNamed(name, nil))
 		project := expectations.Project(w.organization, "shop")
-		expect.Create(ctx, project)
+		unasked.Create(ctx, project)
 		expect.NotReady(ctx, project, "NamespaceTaken")
 		expect.Refused(ctx, w.viewer, seePods, name)
 		expectUntouched(ctx, name)
@@ -69,7 +70,7 @@ var _ = Describe("A namespace that is there already", func() {
 		w := makeWorkshop(ctx, "adopt-other")
 		project := expectations.Project(w.organization, "second")
 		project.Spec.Namespaces = []v1alpha1.NamespaceName{v1alpha1.NamespaceName(w.namespace)}
-		expect.Create(ctx, project)
+		unasked.Create(ctx, project)
 		expect.NotReady(ctx, project, "NamespaceTaken")
 		expect.Ready(ctx, w.project)
 		expect.Allowed(ctx, w.viewer, seePods, w.namespace)

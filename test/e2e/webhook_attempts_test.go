@@ -19,8 +19,8 @@ func gains(role, organization, subject, via string) string {
 
 // isMissing is what somebody reads who refers to what isn't there.
 func isMissing(what string) string {
-	return what + ` doesn't exist, and could come to mean anything: only who holds "assign" on all roles of organization ` +
-		"defended may refer to it; make it first, or ask an owner of defended"
+	return what + `: not there, and could come to mean anything; only who holds "assign" on all roles of organization ` +
+		"defended may refer to what doesn't exist: make it first, or ask an owner of defended"
 }
 
 func inDefended(name string) metav1.ObjectMeta { return expectations.InOrganization(defended, name) }

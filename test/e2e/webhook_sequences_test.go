@@ -41,8 +41,8 @@ func describeSequences() {
 		Expect(clientFor(config).Create(ctx, teamNamed("hopeful", v1alpha1.TeamSpec{
 			Role: "coming", Projects: objectNames("shop", "later"), Parent: "higher",
 		}))).To(Succeed())
-		Expect(heard.said).To(ConsistOf(`team "higher", role "coming", project "later" doesn't exist yet; nothing is granted by it ` +
-			"until it does"))
+		Expect(heard.said).To(ConsistOf(`project "later", role "coming", team "higher": not there yet; nothing is granted by it ` +
+			"until it is"))
 	})
 
 	It("lets a dangling reference come to life only by who may give it", func(ctx SpecContext) {
