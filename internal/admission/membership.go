@@ -19,6 +19,9 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	if err := r.refuseDuplicate(before, after); err != nil {
 		return err
 	}
+	if err := r.refuseSuspendedOwner(before, after); err != nil {
+		return err
+	}
 	if err := r.missingRoles(newRoles(before, after)...); err != nil {
 		return err
 	}
@@ -74,6 +77,23 @@ func (r *review) refuseDuplicate(before, after *v1alpha1.Membership) error {
 		}
 	}
 	return nil
+}
+
+// refuseSuspendedOwner: it would take nothing, and whoever does it means something else.
+func (r *review) refuseSuspendedOwner(before, after *v1alpha1.Membership) error {
+	if after == nil || !after.Spec.Suspended || before != nil && before.Spec.Suspended {
+		return nil
+	}
+	world, err := snapshot.LoadUser(r.ctx, r.Cached, r.organization, string(after.Spec.User))
+	if err != nil {
+		return err
+	}
+	member, _ := access.MemberOf(world, r.organization, string(after.Spec.User), r.now)
+	if member.Source != v1alpha1.SourceOwner {
+		return nil
+	}
+	return invalid("spec.suspended: %q is an owner of organization %s, whom no Membership suspends; an owner takes the user out of "+
+		"its spec.owners, or somebody deactivates the User", after.Spec.User, member.Via[0].Name)
 }
 
 func newRoles(before, after *v1alpha1.Membership) []v1alpha1.RoleName {

@@ -75,6 +75,12 @@ var membershipAttempts = []attempt{
 		expectations.Membership(defended+"-below", "eve", "eve", "developer"), ""},
 	{"an owner gives a role that the organization made", ownerOfDefended, creates, membershipOf("eve", "eve", "deployer"), ""},
 	{"an owner names a role that isn't there", ownerOfDefended, creates, membershipOf("eve", "eve", "coming"), ""},
+	{"an administrator suspends an owner", administrator, creates, func() *v1alpha1.Membership {
+		membership := membershipOf("owner", ownerOfDefended, "viewer")
+		membership.Spec.Suspended = true
+		return membership
+	}(), `spec.suspended: "owner@defended.example" is an owner of organization defended, whom no Membership suspends; an owner takes ` +
+		"the user out of its spec.owners, or somebody deactivates the User"},
 	{"an owner gives owner as a role", ownerOfDefended, creates, membershipOf("eve", "eve", "owner"),
 		"owner isn't given by a Membership; add the user to spec.owners of the Organization"},
 	{"an owner makes a second Membership for a user", ownerOfDefended, creates, membershipOf("dora-2", developer, "viewer"),
@@ -122,6 +128,8 @@ var gainingTeamAttempts = []attempt{
 	{"a clerk empties a team's selector", clerk, merges(`{"spec": {"projectSelector": {"matchLabels": null}}}`),
 		teamNamed("golden", v1alpha1.TeamSpec{}), `spec.projectSelector: Invalid value: an empty projectSelector would mean every ` +
 			"project; set allProjects: true if that is meant"},
+	{"a clerk empties a team's projects", clerk, merges(`{"spec": {"projects": []}}`), teamNamed("makers", v1alpha1.TeamSpec{}),
+		"spec.projects in body should have at least 1 items"},
 	{"a clerk names an identity provider's group", clerk, merges(`{"spec": {"identityGroup": "oidc:everybody"}}`),
 		teamNamed("admins", v1alpha1.TeamSpec{}), gains("administrator", defended, `group "oidc:everybody"`, "Team admins")},
 	{"a clerk names a parent that isn't there", clerk, merges(`{"spec": {"parent": "coming"}}`),
@@ -166,6 +174,10 @@ var (
 var roleBindingAttempts = []attempt{
 	{"a clerk binds a friend to administrator", clerk, creates, bindingTo("administrator", friend),
 		gains("administrator", defended, `user "friend"`, "RoleBinding attempt")},
+	{"a developer binds a friend to administrator", developer, creates, bindingTo("administrator", friend),
+		`User "dora@defended.example" cannot create resource "rolebindings" in API group "roster.dev" in the namespace "org-defended"`},
+	{"a clerk empties a binding's projects", clerk, merges(`{"spec": {"organizationWide": false, "projects": []}}`),
+		&v1alpha1.RoleBinding{ObjectMeta: inDefended("soon-over")}, "spec.projects in body should have at least 1 items"},
 	{"a clerk binds a friend from tomorrow on", clerk, creates, func() *v1alpha1.RoleBinding {
 		binding := bindingTo("administrator", friend)
 		begin := metav1.Date(2035, 1, 1, 0, 0, 0, 0, metav1.Now().Location())
@@ -264,6 +276,14 @@ var roleAttempts = []attempt{
 	{"a clerk makes a Role that reads Secrets by server-side apply", clerk,
 		applies(`{spec: {rules: [{apiGroups: [""], resources: [secrets], verbs: [get]}]}}`), customRole("thief", v1alpha1.RoleSpec{}),
 		beyond("get on secrets")},
+	{"a clerk makes a Role that includes one that reads Secrets", clerk, creates,
+		customRole("thief", v1alpha1.RoleSpec{Includes: roles("keyholder")}), beyond("get on secrets")},
+	{"a clerk makes a Role that copies a ClusterRole that reads Secrets", clerk, creates,
+		customRole("thief", v1alpha1.RoleSpec{ClusterRoles: []string{"defended-keyholder"}}), beyond("get on secrets")},
+	{"a clerk lets a Role include one that reads Secrets", clerk, merges(`{"spec": {"includes": ["viewer", "keyholder"]}}`),
+		customRole("deployer", v1alpha1.RoleSpec{}), beyond("get on secrets")},
+	{"an administrator makes a Role that may do everything", administrator, creates,
+		customRole("thief", v1alpha1.RoleSpec{Rules: rulesOn("*", "*", "*")}), beyond("get on * of *; list on * of *; watch on * of *; update on * of *; patch on * of *; and 2 more")},
 	{"an administrator makes a Role that changes Nodes", administrator, creates,
 		customRole("thief", v1alpha1.RoleSpec{Rules: rulesOn("", "nodes", "update")}), beyond("update on nodes")},
 	{"an administrator makes a Role that escalates", administrator, creates,

@@ -40,6 +40,11 @@ func makeDefended(ctx context.Context) {
 
 	made(ctx, writingRole("clerk"))
 	acme.role(ctx, "deployer", v1alpha1.RoleSpec{Includes: roles("viewer"), Rules: []rbacv1.PolicyRule{readsConfigMaps}})
+	readsSecrets := rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}}
+	acme.role(ctx, "keyholder", v1alpha1.RoleSpec{Rules: []rbacv1.PolicyRule{readsSecrets}})
+	expect.Create(ctx, &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: "defended-keyholder"}, Rules: []rbacv1.PolicyRule{readsSecrets},
+	})
 	for name, role := range map[string]v1alpha1.RoleName{
 		"bo": "administrator", "clara": "clerk", "dora": "developer", "emil": "deployer", "gita": "member", "vera": "administrator",
 	} {
