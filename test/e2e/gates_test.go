@@ -95,10 +95,10 @@ var _ = Describe("Where a second factor is required", func() {
 		above, below := acme.project(ctx, "shop"), emea.project(ctx, "shop")
 		membership := emea.join(ctx, "bo", "developer")
 		acme.join(ctx, "chloe", "developer")
+		enroll(ctx, acme.user("owner"), true)
 		expect.Allowed(ctx, acme.user("bo"), asDeveloper, below)
 		expect.Allowed(ctx, acme.user("chloe"), asDeveloper, above, below)
 
-		enroll(ctx, acme.user("owner"), true)
 		acme.change(ctx, func(spec *v1alpha1.OrganizationSpec) { spec.RequireMFA = true })
 		expect.Refused(ctx, acme.user("bo"), asViewer, below)
 		expect.Refused(ctx, acme.user("chloe"), asViewer, above, below)
@@ -114,9 +114,9 @@ var _ = Describe("Where a second factor is required", func() {
 		emea := acme.below(ctx, "gate-mfa-below-sub")
 		above, below := acme.project(ctx, "shop"), emea.project(ctx, "shop")
 		acme.join(ctx, "bo", "developer")
+		enroll(ctx, acme.user("gus"), true)
 		expect.Allowed(ctx, acme.user("bo"), asDeveloper, above, below)
 
-		enroll(ctx, acme.user("gus"), true)
 		emea.change(ctx, func(spec *v1alpha1.OrganizationSpec) { spec.RequireMFA = true })
 		expect.Refused(ctx, acme.user("bo"), asViewer, below)
 		expect.Allowed(ctx, acme.user("bo"), asDeveloper, above)

@@ -154,6 +154,9 @@ var _ = Describe("The namespaces of a project", func() {
 			HaveKey(v1alpha1.LabelOrganization), HaveKey(v1alpha1.LabelProject), HaveKey(v1alpha1.LabelManagedBy)))
 
 		again := expectations.Project(acme.Name, "shop")
+		Expect(k8s.Create(ctx, again.DeepCopy())).To(MatchError(HaveSuffix(`: spec.namespaces: namespace "life-retain-shop" is ` +
+			"there already and isn't this project's; name another, or let who may edit namespaces label it " +
+			"roster.dev/organization=life-retain and roster.dev/project=shop first")))
 		unasked.Create(ctx, again)
 		expect.NotReady(ctx, again, "NamespaceTaken")
 	})
@@ -188,6 +191,9 @@ var _ = Describe("The namespaces of a project", func() {
 	It("are never the cluster's or an organization's own", func(ctx SpecContext) {
 		acme := openAccount(ctx, "life-forbidden-name")
 		project := expectations.Project(acme.Name, "a-name-too-long-together-with-its-organization")
+		Expect(k8s.Create(ctx, project.DeepCopy())).To(MatchError(HaveSuffix(`: spec.namespaces: ` +
+			`"life-forbidden-name-a-name-too-long-together-with-its-organization" can't be a project's namespace: it is the ` +
+			"cluster's or an organization's own, or longer than 63 characters; name another")))
 		unasked.Create(ctx, project)
 		expectCondition(ctx, project, v1alpha1.ConditionReady, `False NamespaceForbidden: namespace `+
 			`"life-forbidden-name-a-name-too-long-together-with-its-organization" can't be a project's: it is the cluster's or an `+
@@ -323,6 +329,8 @@ var _ = Describe("Organizations", func() {
 		made(ctx, personal)
 		below := expectations.Organization("life-below-personal-sub", "owner@life-below-personal.example")
 		below.Spec.Parent = personal.Name
+		Expect(k8s.Create(ctx, below.DeepCopy())).To(MatchError(HaveSuffix(`: spec.parent: "life-below-personal" is a Personal ` +
+			"organization, which has none below it; choose another parent")))
 		unasked.Create(ctx, below)
 		expectCondition(ctx, below, v1alpha1.ConditionReady, `False ParentPersonal: organization "life-below-personal" is `+
 			"Personal and can't have others below it; choose another spec.parent")
