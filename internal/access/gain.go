@@ -24,24 +24,31 @@ type Gain struct {
 	Via []ObjectReference
 }
 
-// Gains says which roles a change of the world newly grants in an organization, one of those who gain it for each: at some
-// instants, and when a RoleBinding that is there begins. What is granted in the whole organization covers its projects, those to come too; what ends covers nothing
+// Gains says which roles a change of the world newly grants in an organization at some instants, one of those who gain it for
+// each. What is granted in the whole organization covers its projects, those to come too; what ends covers nothing
 // that lasts longer. Nobody is taken for held back, since what holds somebody back may be lifted without asking again.
 func Gains(before, after World, organization string, instants []time.Time, assumed Assumptions) []Gain {
 	assumed.Ungated, assumed.NamespacesAreThere = true, true
-	for _, binding := range after.RoleBindings {
-		if begin := binding.Spec.NotBefore; begin != nil && begin.After(slices.MinFunc(instants, time.Time.Compare)) {
-			instants = append(instants, begin.Time)
-		}
-	}
-	slices.SortFunc(instants, time.Time.Compare)
 	var gains []Gain
-	for _, instant := range slices.CompactFunc(instants, time.Time.Equal) {
+	for _, instant := range instants {
 		for _, way := range waysToGain(assumed) {
 			gains = append(gains, gainsAt(before, after, organization, instant, way)...)
 		}
 	}
 	return distinctGains(gains)
+}
+
+// Beginnings are some instants, and when RoleBindings of a world begin after the earliest of them.
+func Beginnings(world World, instants []time.Time) []time.Time {
+	earliest := slices.MinFunc(instants, time.Time.Compare)
+	for _, binding := range world.RoleBindings {
+		begin := binding.Spec.NotBefore
+		if begin != nil && begin.After(earliest) && len(binding.Spec.Subjects) > 0 {
+			instants = append(instants, begin.Time)
+		}
+	}
+	slices.SortFunc(instants, time.Time.Compare)
+	return slices.CompactFunc(instants, time.Time.Equal)
 }
 
 // waysToGain: who gains something gains it for sure, or once a member of the organization, or once a member of a team.

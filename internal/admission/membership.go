@@ -29,19 +29,27 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	if err != nil {
 		return err
 	}
-	users := sets.New[string]()
-	if before != nil {
-		if before, err = r.pending(before); err != nil {
-			return err
-		}
-		users.Insert(string(before.Spec.User))
+	// What changes at once, as by an invitation that uncovers another role or is withdrawn, and what a yes would bring.
+	if err := r.gainByMembership(organizations, before, after); err != nil {
+		return err
 	}
-	if after != nil {
-		after = accepted(after)
-		if after.CreationTimestamp.IsZero() {
-			after.CreationTimestamp = metav1.NewTime(r.now)
+	if before, err = r.pending(before); err != nil {
+		return err
+	}
+	return r.gainByMembership(organizations, before, accepted(after))
+}
+
+// gainByMembership looks at the users of two versions of a Membership alone.
+func (r *review) gainByMembership(organizations []string, before, after *v1alpha1.Membership) error {
+	users := sets.New[string]()
+	for _, membership := range []*v1alpha1.Membership{before, after} {
+		if membership != nil && membership.Spec.User != "" {
+			users.Insert(string(membership.Spec.User))
 		}
-		users.Insert(string(after.Spec.User))
+	}
+	if after != nil && after.CreationTimestamp.IsZero() {
+		after = after.DeepCopy()
+		after.CreationTimestamp = metav1.NewTime(r.now)
 	}
 	r.worldBefore = snapshot.Replacing(r.Cached, r.any(), before)
 	r.worldAfter = snapshot.Replacing(r.Cached, r.any(), after)
@@ -109,6 +117,9 @@ func newRoles(before, after *v1alpha1.Membership) []v1alpha1.RoleName {
 // pending is a Membership as it will be if an open invitation is accepted. One that was declined, or wasn't answered in
 // time, gives nothing any more.
 func (r *review) pending(membership *v1alpha1.Membership) (*v1alpha1.Membership, error) {
+	if membership == nil {
+		return nil, nil
+	}
 	organization := &v1alpha1.Organization{}
 	err := r.Cached.Get(r.ctx, client.ObjectKey{Name: r.organization}, organization, snapshot.Shared)
 	if client.IgnoreNotFound(err) != nil {
@@ -123,6 +134,9 @@ func (r *review) pending(membership *v1alpha1.Membership) (*v1alpha1.Membership,
 // accepted is a Membership whose invitation was accepted. Who answers from an address isn't known yet and gets a name that
 // no user has.
 func accepted(membership *v1alpha1.Membership) *v1alpha1.Membership {
+	if membership == nil {
+		return nil
+	}
 	result := membership.DeepCopy()
 	result.Spec.Response = v1alpha1.InvitationAccepted
 	if result.Spec.User == "" {

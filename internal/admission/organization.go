@@ -33,14 +33,22 @@ func (r *review) examineOrganization(before, after *v1alpha1.Organization) error
 			return err
 		}
 	}
-	if err := r.missingDefaultRoles(before, after); err != nil || before == nil {
-		return err
+	if before != nil && !slices.Equal(before.Spec.Owners, after.Spec.Owners) {
+		if err := r.refuseLosingOwners(before, after); err != nil {
+			return err
+		}
 	}
-	if all, err := r.mayAssign("", r.organization); err != nil || all {
+	if err := r.missingDefaultRoles(before, after); err != nil {
 		return err
 	}
 	organizations, err := r.withDescendants()
 	if err != nil {
+		return err
+	}
+	if before == nil {
+		// Whoever makes an organization names its owners; those below may have waited for it.
+		organizations = organizations[1:]
+	} else if all, err := r.mayAssign("", r.organization); err != nil || all {
 		return err
 	}
 	return r.gainIn(organizations, access.Assumptions{}, nil, load)
@@ -130,6 +138,25 @@ func (r *review) height(organization string, depth int) (int, error) {
 		highest = max(highest, below+1)
 	}
 	return highest, nil
+}
+
+// refuseLosingOwners: whoever owns it now must be able to act, if somebody was before.
+func (r *review) refuseLosingOwners(before, after *v1alpha1.Organization) error {
+	roles, err := snapshot.LoadRoles(r.ctx, r.worldAfter, after.Name)
+	if err != nil {
+		return err
+	}
+	requireMFA := roles.RequiringMFA(after.Name) != ""
+	had, err := r.availableOwners(before, requireMFA)
+	if err != nil || len(had) == 0 {
+		return err
+	}
+	have, err := r.availableOwners(after, requireMFA)
+	if err != nil || len(have) > 0 {
+		return err
+	}
+	return invalid("spec.owners: none of %s may act now (deactivated, or without a second factor where one is required), and one of "+
+		"the owners must; keep one of %s", joined(after.Spec.Owners), joined(had))
 }
 
 // refuseMFAWithoutOwner: nobody could act any more.

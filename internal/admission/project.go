@@ -2,7 +2,9 @@ package admission
 
 import (
 	"slices"
+	"strings"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,7 +54,26 @@ func (r *review) checkProjectNamespace(name string, project *v1alpha1.Project) e
 			"namespaces label it %s=%s and %s=%s first", name, v1alpha1.LabelOrganization, r.organization,
 			v1alpha1.LabelProject, project.Name)
 	}
+	if namespace == nil {
+		if err := r.askForName(name); err != nil {
+			return err
+		}
+	}
 	return r.refuseSharedNamespace(name, project)
+}
+
+// askForName: a namespace that Roster makes is the project's. One that doesn't bear the organization's name may be meant
+// for somebody else, who would find it in the project's hands.
+func (r *review) askForName(name string) error {
+	if strings.HasPrefix(name, r.organization+"-") {
+		return nil
+	}
+	may, err := r.ask(authorizationv1.ResourceAttributes{Verb: "create", Resource: "namespaces"})
+	if err != nil || may {
+		return err
+	}
+	return forbidden("spec.namespaces: namespace %q isn't there, and its name doesn't begin with %q: only who may create namespaces in "+
+		"the whole cluster chooses such a name; choose another, or ask them to make and label it", name, r.organization+"-")
 }
 
 // refuseSharedNamespace refuses a namespace that another project asks for, although it isn't there yet.

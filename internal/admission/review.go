@@ -26,6 +26,9 @@ const (
 	namespaceController = "system:serviceaccount:kube-system:namespace-controller"
 )
 
+// mostInstants is for how many instants it is asked what a change grants.
+const mostInstants = 32
+
 // review is the work on one change.
 type review struct {
 	*Validator
@@ -170,13 +173,13 @@ func (r *review) askForDangling() error {
 	return nil
 }
 
-// askForGains: nobody gives what they may not give, whoever gains it. A right to give a role where the grant is written, or
-// where it takes effect, is enough.
+// askForGains: nobody gives what they may not give, whoever gains it. Who changes what is inherited below needs the right
+// where it is written; who uncovers what is inherited needs it where it takes effect.
 func (r *review) askForGains() error {
 	for _, gain := range r.gains {
-		may, err := r.mayAssign(gain.Role.Name, gain.Written)
-		if err == nil && !may && gain.Organization != gain.Written {
-			may, err = r.mayAssign(gain.Role.Name, gain.Organization)
+		may, err := r.mayAssign(gain.Role.Name, gain.Organization)
+		if err == nil && !may && gain.Written == r.organization && gain.Organization != gain.Written {
+			may, err = r.mayAssign(gain.Role.Name, gain.Written)
 		}
 		if err != nil {
 			return err
@@ -205,9 +208,12 @@ func (r *review) mayAssign(role, organization string) (bool, error) {
 
 // may asks the API server, once, whether the author may do something with Roster's objects.
 func (r *review) may(verb, resource, namespace, name string) (bool, error) {
-	asked := authorizationv1.ResourceAttributes{
+	return r.ask(authorizationv1.ResourceAttributes{
 		Verb: verb, Group: v1alpha1.GroupVersion.Group, Resource: resource, Namespace: namespace, Name: name,
-	}
+	})
+}
+
+func (r *review) ask(asked authorizationv1.ResourceAttributes) (bool, error) {
 	if answer, known := r.answers[asked]; known {
 		return answer, nil
 	}
@@ -219,7 +225,7 @@ func (r *review) may(verb, resource, namespace, name string) (bool, error) {
 		User: r.author.Username, UID: r.author.UID, Groups: r.author.Groups, Extra: extra, ResourceAttributes: &asked,
 	}}
 	if err := r.Writer.Create(r.ctx, question, client.DisableReadYourWritesConsistency); err != nil {
-		return false, fmt.Errorf("ask whether %s may %s %s: %w", r.author.Username, verb, resource, err)
+		return false, fmt.Errorf("ask whether %s may %s %s: %w", r.author.Username, asked.Verb, asked.Resource, err)
 	}
 	r.answers[asked] = question.Status.Allowed
 	return question.Status.Allowed, nil
@@ -244,10 +250,29 @@ func (r *review) gainIn(
 		if err != nil {
 			return err
 		}
-		gains := access.Gains(before, after, organization, append([]time.Time{r.now}, instants...), assumed)
-		r.gains = append(r.gains, gains...)
+		asked, err := r.instants(after, instants)
+		if err != nil {
+			return err
+		}
+		r.gains = append(r.gains, access.Gains(before, after, organization, asked, assumed)...)
 	}
 	return nil
+}
+
+// instants are now, some others, and when RoleBindings begin. Of very many of those nobody is asked who may give every role
+// anyway, and all others are refused: each takes as long as the first.
+func (r *review) instants(world access.World, others []time.Time) ([]time.Time, error) {
+	instants := access.Beginnings(world, append([]time.Time{r.now}, others...))
+	if len(instants) <= mostInstants {
+		return instants, nil
+	}
+	all, err := r.mayAssign("", r.organization)
+	if err == nil && !all {
+		err = forbidden("more than %d RoleBindings begin at different times, too many to ask of each who gains by this change: only who "+
+			"holds \"assign\" on all roles of organization %s may make it; ask an owner, or let them begin together", mostInstants,
+			r.organization)
+	}
+	return []time.Time{r.now}, err
 }
 
 // givesAll says whether the author may give every role in the organization, so that nothing that its objects grant need be

@@ -36,7 +36,7 @@ func (r *review) examineRole(before, after *v1alpha1.Role) error {
 	if err != nil {
 		return err
 	}
-	if err := r.gainIn(organizations, listed, nil, load); err != nil || after == nil {
+	if err := r.gainIn(organizations, listed, nil, load); err != nil {
 		return err
 	}
 	return r.gainByWidening(organizations)
@@ -195,11 +195,8 @@ func (r *review) rulesOf(clusterRole string) []rbacv1.PolicyRule {
 }
 
 // gainByWidening takes whoever holds a Role that allows more than before for one who gains it: this one, and all that
-// include it.
+// include it. One that is made again comes back to those that went on including its name.
 func (r *review) gainByWidening(organizations []string) error {
-	if r.before == nil {
-		return nil
-	}
 	for _, organization := range organizations {
 		world, err := snapshot.Load(r.ctx, r.worldAfter, organization)
 		if err != nil {
@@ -229,6 +226,9 @@ func (r *review) widened(world access.World) sets.Set[access.RoleReference] {
 	for _, role := range world.Roles {
 		previous := role
 		if client.ObjectKeyFromObject(role) == client.ObjectKeyFromObject(r.any()) {
+			if r.before == nil {
+				continue
+			}
 			previous = as[v1alpha1.Role](r.before)
 		} else if len(role.Spec.Includes) == 0 || role.Namespace == v1alpha1.SystemNamespace {
 			continue

@@ -165,7 +165,12 @@ func ownersPatch(request *admissionv1.AdmissionRequest, object *stamped) ([]json
 
 // stampDeletion writes on an object who deletes it. It is called once everything else lets the deletion pass. The write
 // makes the API server look at the object again and ask once more; then the stamp is there already.
-func stampDeletion(ctx context.Context, writer client.Client, request admission.Request, object client.Object) error {
+//
+// The object is looked at as it is now: whoever reaches the webhook past the API server could say anything of it, and must
+// not change who deleted what is going.
+func stampDeletion(
+	ctx context.Context, live client.Reader, writer client.Writer, request admission.Request, object client.Object,
+) error {
 	user := request.UserInfo.Username
 	if ptr.Deref(request.DryRun, false) || object.GetDeletionTimestamp() != nil ||
 		object.GetAnnotations()[v1alpha1.AnnotationDeletedBy] == user {
@@ -181,8 +186,10 @@ func stampDeletion(ctx context.Context, writer client.Client, request admission.
 	}
 	metadata := &metav1.PartialObjectMetadata{}
 	metadata.SetGroupVersionKind(schema.GroupVersionKind(request.Kind))
-	metadata.SetNamespace(object.GetNamespace())
-	metadata.SetName(object.GetName())
+	err = live.Get(ctx, client.ObjectKeyFromObject(object), metadata)
+	if err != nil || metadata.GetDeletionTimestamp() != nil {
+		return client.IgnoreNotFound(err)
+	}
 	err = writer.Patch(ctx, metadata, client.RawPatch(types.MergePatchType, patch), client.DisableReadYourWritesConsistency)
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		// What is gone, or is another one by now, is for the API server to find out.

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/snapshot"
@@ -27,7 +29,28 @@ func (r *review) examineTeam(before, after *v1alpha1.Team) error {
 	if all || r.maintains(before, after) {
 		return nil
 	}
-	return r.gainIn([]string{r.organization}, listed, nil, load)
+	organizations, err := r.reachedByTeams()
+	if err != nil {
+		return err
+	}
+	return r.gainIn(organizations, listed, nil, load)
+}
+
+// reachedByTeams are the organizations in which a team's members may hold something by it: those below, too, where an
+// organization-wide RoleBinding names a team.
+func (r *review) reachedByTeams() ([]string, error) {
+	var bindings v1alpha1.RoleBindingList
+	namespace := client.InNamespace(v1alpha1.OrganizationNamespace(r.organization))
+	if err := r.worldAfter.List(r.ctx, &bindings, namespace, snapshot.Shared); err != nil {
+		return nil, err
+	}
+	isTeam := func(subject v1alpha1.Subject) bool { return subject.Kind == v1alpha1.SubjectTeam }
+	for i := range bindings.Items {
+		if spec := &bindings.Items[i].Spec; spec.OrganizationWide && slices.ContainsFunc(spec.Subjects, isTeam) {
+			return r.withDescendants()
+		}
+	}
+	return []string{r.organization}, nil
 }
 
 // maintains says whether one of the team's maintainers changes who is in it.

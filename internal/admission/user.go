@@ -18,7 +18,10 @@ func (r *review) examineUser(before, after *v1alpha1.User) error {
 	case after == nil:
 		return r.refuseReferred(before)
 	case before == nil:
-		return r.refuseSecondUser(after)
+		if err := r.refuseSecondUser(after); err != nil || !after.Spec.Deactivated {
+			return err
+		}
+		return r.refuseLastOwner(after)
 	case after.Spec.Deactivated && !before.Spec.Deactivated:
 		return r.refuseLastOwner(after)
 	}

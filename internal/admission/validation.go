@@ -55,7 +55,7 @@ func (v *Validator) Handle(ctx context.Context, request admission.Request) admis
 		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("decide on %s: %w", change, err))
 	}
 	if request.Operation == admissionv1.Delete {
-		if err := stampDeletion(ctx, v.Writer, request, change.before); err != nil {
+		if err := stampDeletion(ctx, v.Live, v.Writer, request, change.before); err != nil {
 			return admission.Errored(http.StatusInternalServerError, fmt.Errorf("note who deletes %s: %w", change, err))
 		}
 	}

@@ -62,6 +62,18 @@ var membershipAttempts = []attempt{
 	{"a clerk sets a Membership to [none], under which a higher role waits", clerk, merges(`{"spec": {"roles": ["none"]}}`),
 		expectations.Membership(defended+"-below", "vera", ""),
 		gains("administrator", defended+"-below", `user "vera@defended.example"`, "Membership vera")},
+	{"a clerk lets the garbage collector delete a Membership below", clerk, merges(`{"metadata": {"ownerReferences":
+		[{"apiVersion": "v1", "kind": "ConfigMap", "name": "gone", "uid": "7f0b6ac4-41a5-4c83-9cd3-5f4fbd58a6a8"}]}}`),
+		expectations.Membership(defended+"-below", "vera", ""), "metadata.ownerReferences let the garbage collector delete an object " +
+			"without asking who may: only who holds assign on all roles of the organization sets them; leave them as they are"},
+	{"a clerk invites a member below, who then holds what waits above", clerk, merges(`{"spec": {"invitation": {}}}`),
+		expectations.Membership(defended+"-below", "vera", ""),
+		gains("administrator", defended+"-below", `user "vera@defended.example"`, "Membership vera")},
+	{"a clerk takes an invitation back that wasn't answered", clerk, merges(`{"spec": {"invitation": null}}`), membershipOf("ines", ""),
+		gains("administrator", defended, `user "ines@defended.example"`, "Membership ines")},
+	{"an administrator above takes away what lowers them below", "vale@defended.example", deletes,
+		expectations.Membership(defended+"-below", "vale", ""),
+		gains("administrator", defended+"-below", `user "vale@defended.example"`, "Membership vale")},
 	{"a clerk lets a Membership end, and so take more", clerk,
 		merges(`{"spec": {"expiresAt": "2030-01-01T00:00:00Z"}}`), membershipOf("dora", ""), ""},
 	{"a clerk removes a member", clerk, deletes, membershipOf("dora", ""), ""},
@@ -116,6 +128,9 @@ var gainingTeamAttempts = []attempt{
 		gains("administrator", defended, `user "clara@defended.example"`, "Team admins of Team child")},
 	{"a clerk moves a team below one that carries administrator", clerk, merges(`{"spec": {"parent": "admins"}}`),
 		teamNamed("idle", v1alpha1.TeamSpec{}), gains("administrator", defended, `user "gita@defended.example"`, "Team admins of Team idle")},
+	{"a clerk adds somebody to a team that an organization-wide binding carries further below than they reach", clerk,
+		merges(`{"spec": {"members": ["fay@defended.example"]}}`), teamNamed("reached", v1alpha1.TeamSpec{}),
+		gains("developer", defended+"-below", `user "fay@defended.example"`, "RoleBinding reaching-down of Team reached")},
 	{"a clerk gives a team a stronger role", clerk, merges(`{"spec": {"role": "administrator"}}`),
 		teamNamed("makers", v1alpha1.TeamSpec{}), gains("administrator", defended, `user "dora@defended.example"`, "Team makers")},
 	{"a clerk adds a project to a team", clerk, merges(`{"spec": {"projects": ["shop", "site"]}}`),
@@ -237,6 +252,9 @@ var projectAttempts = []attempt{
 		projectNamed("site"), gains("administrator", defended, `user "gita@defended.example"`, "Team golden")},
 	{"a clerk labels a project otherwise", clerk, merges(`{"metadata": {"labels": {"tier": "tin"}}}`), projectNamed("site"), ""},
 	{"a clerk makes a project", clerk, creates, projectNamed("fresh"), ""},
+	{"a clerk takes a name that somebody else will look for", clerk, creates, projectNamed("fresh", "monitoring"),
+		`spec.namespaces: namespace "monitoring" isn't there, and its name doesn't begin with "defended-": only who may create ` +
+			"namespaces in the whole cluster chooses such a name; choose another, or ask them to make and label it"},
 	{"an owner takes kube-system", ownerOfDefended, creates, projectNamed("fresh", "kube-system"),
 		"default, roster-system, kube-* and the organizations' own namespaces org-* can't be a " +
 			"project's; name a namespace of the project's own"},
@@ -333,6 +351,9 @@ var organizationAttempts = []attempt{
 			"for organization defended any more; let one of them enroll first: owner@defended.example"},
 	{"an owner makes somebody an owner", ownerOfDefended,
 		merges(`{"spec": {"owners": ["owner@defended.example", "bo@defended.example"]}}`), expectations.Organization(defended, ""), ""},
+	{"an owner leaves it to somebody who can't act", ownerOfDefended, merges(`{"spec": {"owners": ["ghost"]}}`),
+		expectations.Organization(defended, ""), "spec.owners: none of ghost may act now (deactivated, or without a second factor where " +
+			"one is required), and one of the owners must; keep one of owner@defended.example"},
 	{"an owner's last owner goes", ownerOfDefended, merges(`{"spec": {"owners": []}}`), expectations.Organization(defended, ""),
 		"spec.owners: Invalid value: 0: spec.owners in body should have at least 1 items"},
 }

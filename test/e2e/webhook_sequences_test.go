@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -54,6 +55,32 @@ func describeSequences() {
 		Expect(clerks.Create(ctx, projectNamed("prepared"), client.DryRunAll)).To(MatchError(HaveSuffix(": " +
 			gains("administrator", defended, `user "gita@defended.example"`, "Team prepared"))))
 		Expect(owners.Create(ctx, projectNamed("prepared"), client.DryRunAll)).To(Succeed())
+	})
+
+	It("asks again for a Role that is deleted and made anew under those who include it", func(ctx SpecContext) {
+		for name, includes := range map[string][]v1alpha1.RoleName{"part": nil, "whole": roles("part")} {
+			expect.Create(ctx, customRole(name, v1alpha1.RoleSpec{Includes: includes}))
+		}
+		expect.Create(ctx, membershipOf("walter", "walter@defended.example", "whole"))
+		clerks := clientFor(cluster.As(clerk))
+		Expect(clerks.Delete(ctx, customRole("part", v1alpha1.RoleSpec{}))).To(Succeed())
+		expect.Gone(ctx, customRole("part", v1alpha1.RoleSpec{}))
+		Expect(clerks.Create(ctx, customRole("part", v1alpha1.RoleSpec{Rules: rulesOn("", "pods", "get")}))).To(MatchError(HaveSuffix(": " +
+			gains("whole", defended, `user "walter@defended.example"`, "Membership walter"))))
+	})
+
+	It("asks who makes an organization for those that wait for it as their parent", func(ctx SpecContext) {
+		child := expectations.Organization("defended-orphan", "owner")
+		child.Spec.Parent = "defended-missing"
+		expect.Create(ctx, child)
+		const founder = "founder@defended.example"
+		giveInCluster(ctx, founder, rbacv1.PolicyRule{
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"organizations"}, Verbs: []string{"create", "found"},
+		})
+		Eventually(func() error {
+			return clientFor(cluster.As(founder)).Create(ctx, expectations.Organization("defended-missing", founder), client.DryRunAll)
+		}).WithContext(ctx).Should(MatchError(HaveSuffix(": " + gains("owner", "defended-orphan",
+			`user "founder@defended.example"`, "Organization defended-missing"))))
 	})
 
 	It("keeps organizations from being deeper than eight", func(ctx SpecContext) {

@@ -51,6 +51,15 @@ func makeDefended(ctx context.Context) {
 		acme.join(ctx, name, role)
 	}
 	below.join(ctx, "vera", "viewer")
+	for _, name := range []string{"fay", "vale"} {
+		acme.join(ctx, name, map[string]v1alpha1.RoleName{"fay": "developer", "vale": "administrator"}[name])
+	}
+	below.join(ctx, "fay", "member")
+	below.join(ctx, "vale", "clerk")
+	invited := expectations.Membership(defended, "ines", acme.user("ines"), "administrator")
+	invited.Spec.Invitation = &v1alpha1.InvitationSpec{}
+	expect.Create(ctx, invited)
+	expect.Create(ctx, &v1alpha1.User{ObjectMeta: named("defended-ghost"), Spec: v1alpha1.UserSpec{Username: "ghost", Deactivated: true}})
 	suspended := expectations.Membership(defended, "sam", acme.user("sam"), "administrator")
 	suspended.Spec.Suspended = true
 	expect.Create(ctx, suspended)
@@ -80,6 +89,10 @@ func makeDefendedTeams(ctx context.Context, acme account) {
 	acme.team(ctx, "golden", v1alpha1.TeamSpec{
 		Members: acme.users("gita"), Role: "administrator",
 		ProjectSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "gold"}},
+	})
+	acme.team(ctx, "reached", v1alpha1.TeamSpec{})
+	acme.bind(ctx, "reaching-down", v1alpha1.RoleBindingSpec{
+		Role: "developer", OrganizationWide: true, Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectTeam, Name: "reached"}},
 	})
 	acme.team(ctx, "upper", v1alpha1.TeamSpec{})
 	acme.team(ctx, "lower", v1alpha1.TeamSpec{Parent: "upper"})
