@@ -1,7 +1,7 @@
 package admission
 
 import (
-	"context"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,10 +33,17 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	if err := r.gainByMembership(organizations, before, after); err != nil {
 		return err
 	}
+	if !isInvitation(before) && !isInvitation(after) {
+		return nil
+	}
 	if before, err = r.pending(before); err != nil {
 		return err
 	}
 	return r.gainByMembership(organizations, before, accepted(after))
+}
+
+func isInvitation(membership *v1alpha1.Membership) bool {
+	return membership != nil && (membership.Spec.Invitation != nil || membership.Spec.User == "")
 }
 
 // gainByMembership looks at the users of two versions of a Membership alone.
@@ -51,12 +58,31 @@ func (r *review) gainByMembership(organizations []string, before, after *v1alpha
 		after = after.DeepCopy()
 		after.CreationTimestamp = metav1.NewTime(r.now)
 	}
-	r.worldBefore = snapshot.Replacing(r.Cached, r.any(), before)
-	r.worldAfter = snapshot.Replacing(r.Cached, r.any(), after)
-	load := func(ctx context.Context, reader client.Reader, organization string) (access.World, error) {
-		return snapshot.LoadUsers(ctx, reader, organization, users)
+	for _, organization := range organizations {
+		world, err := snapshot.LoadUsers(r.ctx, r.Cached, organization, users)
+		if err != nil {
+			return err
+		}
+		instants, err := r.instants(world, r.ends(before, after))
+		if err != nil {
+			return err
+		}
+		r.gains = append(r.gains, access.Gains(r.withMembership(world, before), r.withMembership(world, after), organization,
+			instants, access.Assumptions{})...)
 	}
-	return r.gainIn(organizations, access.Assumptions{}, r.ends(before, after), load)
+	return nil
+}
+
+// withMembership is a world in which the Membership in question is what is given.
+func (r *review) withMembership(world access.World, membership *v1alpha1.Membership) access.World {
+	key := client.ObjectKeyFromObject(r.any())
+	world.Memberships = slices.DeleteFunc(slices.Clone(world.Memberships), func(other *v1alpha1.Membership) bool {
+		return client.ObjectKeyFromObject(other) == key
+	})
+	if membership != nil {
+		world.Memberships = append(world.Memberships, membership)
+	}
+	return world
 }
 
 // ends are when the Membership ends by itself: what it keeps from the user until then may come back.

@@ -35,13 +35,64 @@ func LoadUsers(
 		load.list(&memberships, client.MatchingFields{MembershipsByUser: user})
 		load.world.Memberships = append(load.world.Memberships, pointers(memberships.Items)...)
 	}
-	for i, team := range load.world.Teams {
-		load.world.Teams[i] = teamOf(team, users)
-	}
-	for i, binding := range load.world.RoleBindings {
-		load.world.RoleBindings[i] = bindingOf(binding, users)
-	}
+	load.world.Teams = teamsOf(load.world.Teams, users)
+	load.world.RoleBindings = bindingsOf(load.world.RoleBindings, load.world.Teams, users)
 	return load.world, load.err
+}
+
+// teamsOf are the teams that list one of the users, with nobody else in them, and all above those.
+func teamsOf(teams []*v1alpha1.Team, users sets.Set[string]) []*v1alpha1.Team {
+	byKey := map[client.ObjectKey]*v1alpha1.Team{}
+	for _, team := range teams {
+		byKey[client.ObjectKeyFromObject(team)] = team
+	}
+	kept := map[client.ObjectKey]bool{}
+	for _, team := range teams {
+		if !lists(team.Spec.Members, users) && !lists(team.Spec.Maintainers, users) {
+			continue
+		}
+		for at := team; at != nil && !kept[client.ObjectKeyFromObject(at)]; {
+			kept[client.ObjectKeyFromObject(at)] = true
+			at = byKey[client.ObjectKey{Namespace: at.Namespace, Name: string(at.Spec.Parent)}]
+		}
+	}
+	var result []*v1alpha1.Team
+	for _, team := range teams {
+		if kept[client.ObjectKeyFromObject(team)] {
+			result = append(result, teamOf(team, users))
+		}
+	}
+	return result
+}
+
+func lists(usernames []v1alpha1.Username, users sets.Set[string]) bool {
+	return slices.ContainsFunc(usernames, func(username v1alpha1.Username) bool { return users.Has(string(username)) })
+}
+
+// bindingsOf are the RoleBindings that name one of the users, or a team that is left, with no other subjects.
+func bindingsOf(
+	bindings []*v1alpha1.RoleBinding, teams []*v1alpha1.Team, users sets.Set[string],
+) []*v1alpha1.RoleBinding {
+	left := sets.New[client.ObjectKey]()
+	for _, team := range teams {
+		left.Insert(client.ObjectKeyFromObject(team))
+	}
+	var result []*v1alpha1.RoleBinding
+	for _, binding := range bindings {
+		concerns := func(subject v1alpha1.Subject) bool {
+			team := client.ObjectKey{Namespace: binding.Namespace, Name: subject.Name}
+			return subject.Kind == v1alpha1.SubjectUser && users.Has(subject.Name) ||
+				subject.Kind == v1alpha1.SubjectTeam && left.Has(team)
+		}
+		if !slices.ContainsFunc(binding.Spec.Subjects, concerns) {
+			continue
+		}
+		narrowed := *binding
+		narrowed.Spec.Subjects = slices.DeleteFunc(slices.Clone(binding.Spec.Subjects),
+			func(subject v1alpha1.Subject) bool { return !concerns(subject) })
+		result = append(result, &narrowed)
+	}
+	return result
 }
 
 // teamOf is a team with some users alone.
@@ -60,15 +111,4 @@ func only(usernames []v1alpha1.Username, users sets.Set[string]) []v1alpha1.User
 		}
 	}
 	return found
-}
-
-// bindingOf is a RoleBinding for some users, and for teams, alone.
-func bindingOf(binding *v1alpha1.RoleBinding, users sets.Set[string]) *v1alpha1.RoleBinding {
-	concerns := func(subject v1alpha1.Subject) bool {
-		return subject.Kind == v1alpha1.SubjectTeam || subject.Kind == v1alpha1.SubjectUser && users.Has(subject.Name)
-	}
-	narrowed := *binding
-	narrowed.Spec.Subjects = slices.DeleteFunc(slices.Clone(binding.Spec.Subjects),
-		func(subject v1alpha1.Subject) bool { return !concerns(subject) })
-	return &narrowed
 }

@@ -39,12 +39,24 @@ var _ = Describe("The benchmarks", func() {
 		}
 	})
 
+	It("measure in a small size what the webhook adds", func(ctx context.Context) {
+		small, err := parse([]string{"--members=40", "--teams=4", "--requests=10"})
+		Expect(err).NotTo(HaveOccurred())
+		var table bytes.Buffer
+		Expect(benchAdmission(ctx, small, &table, GinkgoWriter)).To(Succeed())
+		GinkgoWriter.Println(table.String())
+		for _, what := range []string{"an owner creates a Membership", "an administrator changes a Membership's roles"} {
+			Expect(table.String()).To(ContainSubstring(what))
+		}
+	})
+
 	DescribeTable("refuse sizes that mean nothing", func(argument, message string) {
 		_, err := parse([]string{argument})
 		Expect(err).To(MatchError(message))
 	},
 		Entry("more users than one binding holds", "--users=1001", "--users=1001: choose a number from 2 to 1000"),
 		Entry("no round", "--rounds=0", "--rounds=0: choose a number from 1 to 100"),
+		Entry("a part that there isn't", "--only=all", "--only=all: choose access or admission, or leave it out for both"),
 		Entry("more bindings to tamper with than there are", "--repairs=2000", "--repairs=2000: choose a number from 1 to 1000"),
 	)
 })

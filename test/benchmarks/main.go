@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -29,7 +30,19 @@ type options struct {
 	writers int
 	// idle is how long nothing may be written after a restart.
 	idle time.Duration
+	// members and teams of the organization in which the webhook is asked, and how many requests of each kind it gets.
+	members, teams, requests int
+	// only is the name of the one part to run; empty: all.
+	only string
 }
+
+// part is a group of measurements that prints a table of its own.
+type part struct {
+	name string
+	run  func(ctx context.Context, options options, output, progress io.Writer) error
+}
+
+var parts = []part{{"access", benchAccess}, {"admission", benchAdmission}}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -49,11 +62,24 @@ func command(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := measure(ctx, options, os.Stderr)
+	for _, part := range parts {
+		if options.only != "" && options.only != part.name {
+			continue
+		}
+		if err := part.run(ctx, options, os.Stdout, os.Stderr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// benchAccess measures how long access takes to be in force, beside the plain client.
+func benchAccess(ctx context.Context, options options, output, progress io.Writer) error {
+	found, err := measure(ctx, options, progress)
 	if err != nil {
 		return err
 	}
-	return found.print(os.Stdout, options)
+	return found.print(output, options)
 }
 
 func parse(arguments []string) (options, error) {
@@ -65,6 +91,10 @@ func parse(arguments []string) (options, error) {
 	flags.IntVar(&parsed.repairs, "repairs", 5, "how often a project is added, and a binding tampered with in each way")
 	flags.IntVar(&parsed.writers, "writers", 0, "requests that the plain client has in flight; 0 finds the best number")
 	flags.DurationVar(&parsed.idle, "idle", time.Minute, "how long nothing may be written after a restart")
+	flags.IntVar(&parsed.members, "members", 10_000, "members of the organization in which the webhook is asked")
+	flags.IntVar(&parsed.teams, "teams", 100, "teams of that organization, with one project each")
+	flags.IntVar(&parsed.requests, "requests", 300, "requests of each kind, with the webhook and without it")
+	flags.StringVar(&parsed.only, "only", "", "run one part alone: access or admission")
 	if err := flags.Parse(arguments); err != nil {
 		return parsed, err
 	}
@@ -81,10 +111,16 @@ func (o options) validate() error {
 		{"rounds", o.rounds, 1, 100},
 		{"repairs", o.repairs, 1, o.namespaces},
 		{"writers", o.writers, 0, 1000},
+		{"members", o.members, 1, 100_000},
+		{"teams", o.teams, 0, 1000},
+		{"requests", o.requests, turns, 10_000},
 	} {
 		if flag.value < flag.lowest || flag.value > flag.highest {
 			return fmt.Errorf("--%s=%d: choose a number from %d to %d", flag.name, flag.value, flag.lowest, flag.highest)
 		}
+	}
+	if isPart := func(part part) bool { return part.name == o.only }; o.only != "" && !slices.ContainsFunc(parts, isPart) {
+		return fmt.Errorf("--only=%s: choose access or admission, or leave it out for both", o.only)
 	}
 	return nil
 }

@@ -118,8 +118,8 @@ var ousters = []func(ctx context.Context, as client.Client, seen *v1alpha1.Organ
 		return as.Update(ctx, changed)
 	},
 	func(ctx context.Context, as client.Client, seen *v1alpha1.Organization, goes int) error {
-		patch := fmt.Sprintf(`[{"op": "test", "path": "/spec/owners/%d", "value": %q}, {"op": "remove", "path": "/spec/owners/%[1]d"}]`,
-			goes, seen.Spec.Owners[goes])
+		path := fmt.Sprintf("/spec/owners/%d", goes)
+		patch := fmt.Sprintf(`[{"op": "test", "path": %q, "value": %q}, {"op": "remove", "path": %[1]q}]`, path, seen.Spec.Owners[goes])
 		return as.Patch(ctx, seen.DeepCopy(), client.RawPatch(types.JSONPatchType, []byte(patch)))
 	},
 	func(ctx context.Context, as client.Client, seen *v1alpha1.Organization, goes int) error {
@@ -333,6 +333,7 @@ func expectEngine(ctx context.Context, number int, organizations ...string) {
 			g.Expect(err).NotTo(HaveOccurred())
 			held, err := reader.held(ctx, organization)
 			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(granted).NotTo(BeEmpty())
 			g.Expect(held).To(Equal(granted))
 		}).WithContext(ctx).Should(Succeed(), organization)
 	}
