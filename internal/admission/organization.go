@@ -18,27 +18,13 @@ func (r *review) examineOrganization(before, after *v1alpha1.Organization) error
 	if after == nil {
 		return nil
 	}
-	if before == nil {
-		if err := r.refuseTakenNamespace(after); err != nil {
-			return err
-		}
+	previous := &v1alpha1.Organization{}
+	if before != nil {
+		previous = before
+	} else if err := r.refuseTakenNamespace(after); err != nil {
+		return err
 	}
-	if before == nil || before.Spec.Parent != after.Spec.Parent {
-		if err := r.checkParent(after); err != nil {
-			return err
-		}
-	}
-	if after.Spec.RequireMFA && (before == nil || !before.Spec.RequireMFA) {
-		if err := r.refuseMFAWithoutOwner(after); err != nil {
-			return err
-		}
-	}
-	if before != nil && !slices.Equal(before.Spec.Owners, after.Spec.Owners) {
-		if err := r.refuseLosingOwners(before, after); err != nil {
-			return err
-		}
-	}
-	if err := r.missingDefaultRoles(before, after); err != nil {
+	if err := r.checkOrganization(previous, after); err != nil {
 		return err
 	}
 	organizations, err := r.withDescendants()
@@ -47,19 +33,32 @@ func (r *review) examineOrganization(before, after *v1alpha1.Organization) error
 	}
 	if before == nil {
 		// Whoever makes an organization names its owners; those below may have waited for it.
-		organizations = organizations[1:]
-	} else if all, err := r.mayAssign("", r.organization); err != nil || all {
+		return r.gainIn(organizations[1:], access.Assumptions{})
+	}
+	if all, err := r.mayAssign("", r.organization); err != nil || all {
 		return err
 	}
-	return r.gainIn(organizations, access.Assumptions{}, nil, load)
+	return r.gainIn(organizations, access.Assumptions{})
 }
 
-func (r *review) missingDefaultRoles(before, after *v1alpha1.Organization) error {
-	var had []v1alpha1.RoleName
-	if before != nil {
-		had = before.Spec.Membership.DefaultRoles
+// checkOrganization looks at what has changed of it.
+func (r *review) checkOrganization(before, after *v1alpha1.Organization) error {
+	if before.Spec.Parent != after.Spec.Parent {
+		if err := r.checkParent(after); err != nil {
+			return err
+		}
 	}
-	return r.missingRoles(added(had, after.Spec.Membership.DefaultRoles)...)
+	if after.Spec.RequireMFA && !before.Spec.RequireMFA {
+		if err := r.refuseMFAWithoutOwner(after); err != nil {
+			return err
+		}
+	}
+	if len(before.Spec.Owners) > 0 && !slices.Equal(before.Spec.Owners, after.Spec.Owners) {
+		if err := r.refuseLosingOwners(before, after); err != nil {
+			return err
+		}
+	}
+	return r.missingRoles(added(before.Spec.Membership.DefaultRoles, after.Spec.Membership.DefaultRoles)...)
 }
 
 // refuseTakenNamespace: a namespace of that name that isn't labelled is somebody else's.

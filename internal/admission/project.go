@@ -33,7 +33,7 @@ func (r *review) examineProject(before, after *v1alpha1.Project) error {
 	if err != nil || all {
 		return err
 	}
-	return r.gainIn([]string{r.organization}, listed, nil, load)
+	return r.gainIn([]string{r.organization}, listed)
 }
 
 func (r *review) checkProjectNamespace(name string, project *v1alpha1.Project) error {

@@ -231,26 +231,18 @@ func (r *review) ask(asked authorizationv1.ResourceAttributes) (bool, error) {
 	return question.Status.Allowed, nil
 }
 
-// load reads the world of one organization, all of it.
-func load(ctx context.Context, reader client.Reader, organization string) (access.World, error) {
-	return snapshot.Load(ctx, reader, organization)
-}
-
-// gainIn finds what the change newly grants in some organizations, at this instant and others.
-func (r *review) gainIn(
-	organizations []string, assumed access.Assumptions, instants []time.Time,
-	load func(ctx context.Context, reader client.Reader, organization string) (access.World, error),
-) error {
+// gainIn finds what the change newly grants in some organizations.
+func (r *review) gainIn(organizations []string, assumed access.Assumptions) error {
 	for _, organization := range organizations {
-		before, err := load(r.ctx, r.worldBefore, organization)
+		before, err := snapshot.Load(r.ctx, r.worldBefore, organization)
 		if err != nil {
 			return err
 		}
-		after, err := load(r.ctx, r.worldAfter, organization)
+		after, err := snapshot.Load(r.ctx, r.worldAfter, organization)
 		if err != nil {
 			return err
 		}
-		asked, err := r.instants(after, instants)
+		asked, err := r.instants(after, nil)
 		if err != nil {
 			return err
 		}

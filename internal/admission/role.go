@@ -36,7 +36,7 @@ func (r *review) examineRole(before, after *v1alpha1.Role) error {
 	if err != nil {
 		return err
 	}
-	if err := r.gainIn(organizations, listed, nil, load); err != nil {
+	if err := r.gainIn(organizations, listed); err != nil {
 		return err
 	}
 	return r.gainByWidening(organizations)

@@ -38,7 +38,7 @@ func (r *review) examineRoleBinding(before, after *v1alpha1.RoleBinding) error {
 			return err
 		}
 	}
-	return r.gainIn(organizations, listed, nil, load)
+	return r.gainIn(organizations, listed)
 }
 
 func (r *review) checkRoleBinding(before, after *v1alpha1.RoleBinding) error {

@@ -33,7 +33,7 @@ func (r *review) examineTeam(before, after *v1alpha1.Team) error {
 	if err != nil {
 		return err
 	}
-	return r.gainIn(organizations, listed, nil, load)
+	return r.gainIn(organizations, listed)
 }
 
 // reachedByTeams are the organizations in which a team's members may hold something by it: those below, too, where an
