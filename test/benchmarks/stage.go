@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -137,7 +138,11 @@ func (s *stage) furnish(ctx context.Context) (err error) {
 func (s *stage) makeOrganization(ctx context.Context) error {
 	account := &v1alpha1.Organization{
 		ObjectMeta: metav1.ObjectMeta{Name: organization},
-		Spec:       v1alpha1.OrganizationSpec{Owners: []v1alpha1.Username{owner}},
+		Spec: v1alpha1.OrganizationSpec{
+			Owners: []v1alpha1.Username{owner},
+			// Each round ends with the deletion of the team, which the guard would hold.
+			Safeguards: v1alpha1.Safeguards{MaxRemovalPercent: ptr.To[int32](100)},
+		},
 	}
 	if err := s.client.Create(ctx, account); err != nil {
 		return err
