@@ -47,8 +47,9 @@ build: ## Build bin/roster and bin/kubectl-roster.
 k8s: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, once, and link them into bin/k8s.
 	@go run ./hack/controlplane
 
-generate: ## Generate the DeepCopy methods of the API types.
+generate: ## Generate the DeepCopy methods of the API types, and the OpenAPI description of the view API.
 	go tool controller-gen object paths=./api/...
+	hack/openapi.sh
 
 manifests: ## Generate the CustomResourceDefinitions and docs/reference/api.md from them.
 	go tool controller-gen crd paths=./api/... output:crd:dir=config/crd/bases

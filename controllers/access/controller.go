@@ -46,8 +46,11 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 	// ShardSize is the most subjects of one RBAC RoleBinding; rbac.MaxShardSize if zero.
 	ShardSize int
+	// History records removals before their objects go, and what the sync did; nil in tests that are about something else.
+	History History
 
 	arrivals  arrivals
+	causes    causes
 	passes    passes
 	ownWrites ownWrites
 	guards    guards
@@ -76,7 +79,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.Project{}, r.followingProjects(), specChanged).
 		Watches(&v1alpha1.User{}, r.following(r.userChanged), builder.WithPredicates(gateMatters())).
 		Watches(&corev1.Namespace{}, r.following(r.namespaceChanged), builder.WithPredicates(namespaceMatters())).
-		Watches(&rbacv1.RoleBinding{}, r.observing(r.bindingChanged), builder.WithPredicates(r.bindingByOthers())).
+		Watches(&rbacv1.RoleBinding{}, r.handle(r.bindingChanged, r.tampered), builder.WithPredicates(r.bindingByOthers())).
 		Watches(&rbacv1.ClusterRole{}, r.observing(r.clusterRoleChanged), builder.WithPredicates(bindingMatters())).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.observing(r.clusterRoleBindingChanged)).
 		WatchesRawSource(source.Channel(r.events, r.observing(named))).

@@ -33,36 +33,55 @@ type affected func(ctx context.Context, object client.Object) ([]string, error)
 
 // following makes requests of what people change. A sync that is busy granting breaks off for it.
 func (r *Reconciler) following(find affected) handler.EventHandler {
-	return r.handle(find, r.arrivals.mark)
+	return r.handle(find, func(organization string, object client.Object, isNews bool) {
+		r.arrivals.mark(organization)
+		if isNews {
+			r.causes.note(organization, object)
+		}
+	})
 }
 
 // observing makes requests of what Roster writes itself and others may have tampered with.
 func (r *Reconciler) observing(find affected) handler.EventHandler {
-	return r.handle(find, func(string) {})
+	return r.handle(find, func(string, client.Object, bool) {})
 }
+
+// tampered notes a binding that somebody else has changed, where it is one of Roster's.
+func (r *Reconciler) tampered(organization string, object client.Object, isNews bool) {
+	if isNews && rbac.IsManaged(object.(*rbacv1.RoleBinding)) {
+		r.causes.noteTampering(organization, object)
+	}
+}
+
+// note remembers that an object has changed, or, where that is no news, that it was there when this manager began.
+type note func(organization string, object client.Object, isNews bool)
 
 // handle asks for one sync of each organization that an event is about, and notes the event once for each: a second note
 // could fall into the sync that the request has begun already.
-func (r *Reconciler) handle(find affected, note func(organization string)) handler.EventHandler {
-	ask := func(ctx context.Context, queue queue, objects ...client.Object) {
+func (r *Reconciler) handle(find affected, note note) handler.EventHandler {
+	ask := func(ctx context.Context, queue queue, isNews bool, objects ...client.Object) {
 		requests := sets.New[reconcile.Request]()
 		for _, object := range objects {
 			requests.Insert(requestsFor(ctx, find, object)...)
 		}
 		for request := range requests {
 			if request.Namespace == "" {
-				note(request.Name)
+				note(request.Name, objects[len(objects)-1], isNews)
 			}
 			queue.Add(request)
 		}
 	}
 	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, created event.CreateEvent, queue queue) { ask(ctx, queue, created.Object) },
-		UpdateFunc: func(ctx context.Context, updated event.UpdateEvent, queue queue) {
-			ask(ctx, queue, updated.ObjectOld, updated.ObjectNew)
+		CreateFunc: func(ctx context.Context, created event.CreateEvent, queue queue) {
+			ask(ctx, queue, !created.IsInInitialList, created.Object)
 		},
-		DeleteFunc:  func(ctx context.Context, deleted event.DeleteEvent, queue queue) { ask(ctx, queue, deleted.Object) },
-		GenericFunc: func(ctx context.Context, asked event.GenericEvent, queue queue) { ask(ctx, queue, asked.Object) },
+		UpdateFunc: func(ctx context.Context, updated event.UpdateEvent, queue queue) {
+			ask(ctx, queue, true, updated.ObjectOld, updated.ObjectNew)
+		},
+		DeleteFunc: func(ctx context.Context, deleted event.DeleteEvent, queue queue) {
+			ask(ctx, queue, true, deleted.Object)
+		},
+		GenericFunc: func(ctx context.Context, asked event.GenericEvent, queue queue) { ask(ctx, queue, false, asked.Object) },
 	}
 }
 
@@ -138,6 +157,9 @@ func (r *Reconciler) followingProjects() handler.EventHandler {
 		CreateFunc: func(ctx context.Context, created event.CreateEvent, queue queue) {
 			organization, ok := v1alpha1.OrganizationOf(created.Object.GetNamespace())
 			if ok && r.lacksNamespaces(ctx, organization, created.Object.(*v1alpha1.Project)) {
+				if !created.IsInInitialList {
+					r.causes.note(organization, created.Object)
+				}
 				queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: organization}}, namespaceArrival)
 				return
 			}

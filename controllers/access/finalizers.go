@@ -67,7 +67,7 @@ func (s *organizationSync) releaseFinalizers(ctx context.Context) error {
 		if !going {
 			return nil
 		}
-		return s.settle(finalizer.Remove(ctx, s.Client, object.DeepCopyObject().(client.Object)))
+		return s.settle(finalizer.Remove(ctx, s.Client, s.History, object.DeepCopyObject().(client.Object)))
 	})
 }
 
@@ -106,5 +106,5 @@ func (r *Reconciler) releaseStray(ctx context.Context, stray status.Object) erro
 	if isProject || !controllerutil.ContainsFinalizer(stray, v1alpha1.Finalizer) {
 		return nil
 	}
-	return finalizer.Remove(ctx, r.Client, stray.DeepCopyObject().(client.Object))
+	return finalizer.Remove(ctx, r.Client, r.History, stray.DeepCopyObject().(client.Object))
 }

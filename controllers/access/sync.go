@@ -39,6 +39,9 @@ type organizationSync struct {
 	// waitsFor names an organization below whose sync hasn't seen yet what this one saw, or is empty.
 	waitsFor string
 	pass     *pass
+	// cause is what had happened when this sync began; isWritten says that all that follows from it is written.
+	cause     cause
+	isWritten bool
 	// held are the removals that are held, and guardErr is why what was decided of them couldn't be kept.
 	held     removals.Hold
 	guardErr error
@@ -52,7 +55,9 @@ type organizationSync struct {
 // finalizers, then what gives access, and last what is to be said of it.
 func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.Result, error) {
 	arrived := r.arrivals.count(organization)
-	s := &organizationSync{Reconciler: r, missing: sets.New[string]()}
+	s := &organizationSync{Reconciler: r, missing: sets.New[string](), cause: r.causes.take(organization)}
+	s.result.Organization = organization
+	defer s.keepCause()
 	var err error
 	if s.world, err = snapshot.Load(ctx, r.Client, organization); err != nil {
 		return reconcile.Result{}, err
@@ -71,6 +76,7 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		s.objectErr = s.syncOrganizationObject(ctx)
 		return errors.Join(s.objectErr, s.addFinalizers(ctx))
 	})
+	s.recordEffects()
 	switch {
 	case s.written.interrupted, s.written.outdated:
 		// It starts again with what is to be taken away. What arrived may have been noted after its request had begun this
@@ -78,6 +84,7 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		s.outdated.Store(true)
 		return s.done(errors.Join(s.guardErr, s.written.err()))
 	}
+	s.isWritten = len(s.written.failed) == 0
 	if s.guardErr == nil {
 		s.guardErr = s.keepAccess(ctx)
 	}

@@ -30,6 +30,8 @@ const (
 
 // written is what became of the writes of a sync.
 type written struct {
+	// done are the changes that were carried out.
+	done []rbac.NamespaceChange
 	// failed are the errors by namespace.
 	failed map[string]error
 	// revokesFailed: somebody may still have what was to be taken away.
@@ -88,6 +90,8 @@ func (r *Reconciler) writeAll(
 			case err != nil:
 				result.failed[change.Namespace] = err
 				result.revokesFailed = result.revokesFailed || change.Revokes
+			default:
+				result.done = append(result.done, change)
 			}
 			return nil
 		})
@@ -154,5 +158,10 @@ func (r *Reconciler) create(ctx context.Context, binding *rbacv1.RoleBinding) er
 // remove deletes the very binding, and the very version of it, that the decision was made on.
 func (r *Reconciler) remove(ctx context.Context, binding *rbacv1.RoleBinding) error {
 	preconditions := client.Preconditions{UID: &binding.UID, ResourceVersion: &binding.ResourceVersion}
-	return client.IgnoreNotFound(r.Delete(ctx, binding, preconditions))
+	r.causes.ownDeletions.Store(binding.UID, nil)
+	err := r.Delete(ctx, binding, preconditions)
+	if err != nil {
+		r.causes.ownDeletions.Delete(binding.UID)
+	}
+	return client.IgnoreNotFound(err)
 }

@@ -42,6 +42,8 @@ type Reconciler struct {
 	Clock           clock.PassiveClock
 	// PersonalOrganizations: a user's last organization is kept while the user is a member somewhere.
 	PersonalOrganizations bool
+	// History records removals before their objects go; nil in tests that are about something else.
+	History finalizer.Witness
 }
 
 // SetupWithManager registers the controller.
@@ -229,5 +231,5 @@ func (r *Reconciler) deleteNamespace(ctx context.Context, organization string) (
 }
 
 func (r *Reconciler) release(ctx context.Context, organization *v1alpha1.Organization) error {
-	return finalizer.Remove(ctx, r.Client, organization)
+	return finalizer.Remove(ctx, r.Client, r.History, organization)
 }

@@ -47,6 +47,8 @@ type Reconciler struct {
 	NamespaceLabels map[string]string
 	// HoldsNamespace says whether access in a namespace is kept because its removal is held.
 	HoldsNamespace func(organization, namespace string) bool
+	// History records removals before their objects go; nil in tests that are about something else.
+	History finalizer.Witness
 }
 
 // SetupWithManager registers the controller.
@@ -169,7 +171,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if !exists || !mayGo {
 		return state.next(), nil
 	}
-	return state.next(), finalizer.Remove(ctx, r.Client, project)
+	return state.next(), finalizer.Remove(ctx, r.Client, r.History, project)
 }
 
 // releaseState is how far namespaces are that a project doesn't ask for.
@@ -342,5 +344,5 @@ func (r *Reconciler) releaseStray(ctx context.Context, key client.ObjectKey) err
 	if project.DeletionTimestamp == nil {
 		return nil
 	}
-	return finalizer.Remove(ctx, r.Client, project)
+	return finalizer.Remove(ctx, r.Client, r.History, project)
 }

@@ -40,6 +40,8 @@ type Reconciler struct {
 	client.Client
 	// Live reads from the API server itself: no ClusterRole goes while somebody is bound to it.
 	Live client.Reader
+	// History records removals before their objects go; nil in tests that are about something else.
+	History finalizer.Witness
 }
 
 // SetupWithManager registers the controller.
@@ -309,7 +311,7 @@ func (r *Reconciler) end(ctx context.Context, role *v1alpha1.Role) (reconcile.Re
 	if err != nil || result.RequeueAfter > 0 {
 		return result, err
 	}
-	return result, finalizer.Remove(ctx, r.Client, role)
+	return result, finalizer.Remove(ctx, r.Client, r.History, role)
 }
 
 // removeClusterRoles deletes the ClusterRoles of a Role, after the last binding to them.

@@ -47,6 +47,8 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 	// PersonalOrganizations: make one for every active member who owns none.
 	PersonalOrganizations bool
+	// History records removals before their objects go; nil in tests that are about something else.
+	History finalizer.Witness
 }
 
 // SetupWithManager registers the controller.
@@ -194,7 +196,7 @@ func (r *Reconciler) holdDeactivated(ctx context.Context, users []v1alpha1.User,
 		var err error
 		switch {
 		case !user.Spec.Deactivated || !referredTo || len(users) > 1:
-			err = finalizer.Remove(ctx, r.Client, user)
+			err = finalizer.Remove(ctx, r.Client, r.History, user)
 		case user.DeletionTimestamp == nil:
 			err = finalizer.Add(ctx, r.Client, user)
 		}

@@ -49,7 +49,10 @@ func (l *local) install(ctx context.Context) (*environment.Cluster, error) {
 	if err := l.manager(ctx, cluster); err != nil {
 		return nil, err
 	}
-	return cluster, cluster.ConnectWebhook(ctx)
+	if err := cluster.ConnectWebhook(ctx); err != nil {
+		return nil, err
+	}
+	return cluster, cluster.ConnectView(ctx)
 }
 
 func (l *local) showSamples(ctx context.Context, cluster *environment.Cluster, samples string) error {

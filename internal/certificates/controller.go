@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -27,7 +28,8 @@ var theSecret = reconcile.Request{
 	NamespacedName: client.ObjectKey{Namespace: v1alpha1.SystemNamespace, Name: SecretName},
 }
 
-// Watched narrows the caches to the one Secret and the two configurations, so that Roster needs no right on others.
+// Watched narrows the caches to the one Secret, the two configurations and Roster's APIServices, so that Roster needs no
+// right to change others.
 func Watched() map[client.Object]cache.ByObject {
 	named := func(name string) fields.Selector { return fields.OneTermEqualSelector(metav1.ObjectNameField, name) }
 	return map[client.Object]cache.ByObject{
@@ -36,11 +38,12 @@ func Watched() map[client.Object]cache.ByObject {
 		}},
 		&admissionregistrationv1.ValidatingWebhookConfiguration{}: {Field: named(ConfigurationName)},
 		&admissionregistrationv1.MutatingWebhookConfiguration{}:   {Field: named(ConfigurationName)},
+		newAPIService(): {Label: labels.SelectorFromSet(labels.Set{"app.kubernetes.io/name": "roster"})},
 	}
 }
 
-// Reconciler makes the certificates and renews them, and keeps the authority in the webhook configurations current. It
-// writes nothing where all is as it should be.
+// Reconciler makes the certificates and renews them, and keeps the authority in the webhook configurations and the
+// APIServices current. It writes nothing where all is as it should be.
 type Reconciler struct {
 	client.Client
 	Clock clock.PassiveClock
@@ -56,6 +59,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&corev1.Secret{}, ask).
 		Watches(&admissionregistrationv1.ValidatingWebhookConfiguration{}, ask).
 		Watches(&admissionregistrationv1.MutatingWebhookConfiguration{}, ask).
+		Watches(newAPIService(), ask).
 		// Before the first start there is nothing that could be watched.
 		WatchesRawSource(source.Func(func(
 			_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request],
@@ -114,8 +118,13 @@ func (r *Reconciler) write(ctx context.Context, secret *corev1.Secret) error {
 	return nil
 }
 
-// inject tells the API server which authority to trust, in the configurations that are there.
+// inject tells the API server which authority to trust, in the configurations and APIServices that are there.
 func (r *Reconciler) inject(ctx context.Context, authority []byte) error {
+	for _, name := range APIServiceNames {
+		if err := r.injectAPIService(ctx, name, authority); err != nil {
+			return err
+		}
+	}
 	for _, configuration := range []client.Object{
 		&admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{},
 	} {

@@ -18,8 +18,20 @@ func Add(ctx context.Context, writer client.Client, object client.Object) error 
 	return patch(ctx, writer, object, controllerutil.AddFinalizer)
 }
 
-// Remove lets an object go. One that is gone already is no error.
-func Remove(ctx context.Context, writer client.Client, object client.Object) error {
+// Witness sees to it that the removal of an object is recorded.
+type Witness interface {
+	Removed(ctx context.Context, object client.Object) error
+}
+
+// Remove lets an object go, after the witness, if there is one, has recorded that it was deleted and by whom: that stands
+// nowhere once the object is gone. One that is gone already is no error.
+func Remove(ctx context.Context, writer client.Client, witness Witness, object client.Object) error {
+	isGoing := object.GetDeletionTimestamp() != nil && controllerutil.ContainsFinalizer(object, v1alpha1.Finalizer)
+	if witness != nil && isGoing {
+		if err := witness.Removed(ctx, object); err != nil {
+			return fmt.Errorf("record the removal of %T %s: %w", object, client.ObjectKeyFromObject(object), err)
+		}
+	}
 	return client.IgnoreNotFound(patch(ctx, writer, object, controllerutil.RemoveFinalizer))
 }
 

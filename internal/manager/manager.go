@@ -23,6 +23,7 @@ import (
 	"github.com/roster-dev/roster/controllers/project"
 	"github.com/roster-dev/roster/controllers/role"
 	"github.com/roster-dev/roster/controllers/user"
+	"github.com/roster-dev/roster/internal/history"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -100,10 +101,18 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err := snapshot.AddIndexes(ctx, manager.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	if err := addControllers(manager, options); err != nil {
+	recorder, source, err := addHistory(manager, options)
+	if err != nil {
 		return nil, err
 	}
-	if err := addWebhook(ctx, manager, options); err != nil {
+	if err := addControllers(manager, options, recorder); err != nil {
+		return nil, err
+	}
+	serving, err := addWebhook(ctx, manager, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := addView(ctx, manager, options, serving, activities{source}); err != nil {
 		return nil, err
 	}
 	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
@@ -120,22 +129,23 @@ func CacheOptions() *client.CacheOptions {
 	}
 }
 
-func addControllers(manager ctrl.Manager, options *Options) error {
+func addControllers(manager ctrl.Manager, options *Options, recorder *history.Recorder) error {
 	reads, live := manager.GetClient(), manager.GetAPIReader()
 	accessSync := access.NewReconciler(reads, live, clock.RealClock{})
-	accessSync.ShardSize = options.ShardSize
+	accessSync.ShardSize, accessSync.History = options.ShardSize, recorder
 	for _, controller := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		accessSync,
 		&organization.Reconciler{
 			Client: reads, Live: live, Clock: clock.RealClock{}, NamespaceLabels: options.NamespaceLabels,
-			PersonalOrganizations: options.PersonalOrganizations,
+			PersonalOrganizations: options.PersonalOrganizations, History: recorder,
 		},
 		&project.Reconciler{
 			Client: reads, Live: live, NamespaceLabels: options.NamespaceLabels, HoldsNamespace: accessSync.HoldsNamespace,
+			History: recorder,
 		},
-		&role.Reconciler{Client: reads, Live: live},
+		&role.Reconciler{Client: reads, Live: live, History: recorder},
 		&user.Reconciler{
-			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations,
+			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations, History: recorder,
 		},
 	} {
 		if err := controller.SetupWithManager(manager); err != nil {

@@ -6,13 +6,19 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/spf13/pflag"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/roster-dev/roster/internal/activity"
 	"github.com/roster-dev/roster/internal/rbac"
 )
+
+// shortestRetention is the least time for which the history can be kept: what a manager records again from Events, which
+// Kubernetes keeps for an hour, must not be what was removed for its age.
+const shortestRetention = 24 * time.Hour
 
 // Options are the manager's flags.
 type Options struct {
@@ -24,6 +30,8 @@ type Options struct {
 	WebhookAddress string
 	// WebhookCertDir holds tls.crt and tls.key for the webhook; empty: Roster makes and renews them.
 	WebhookCertDir string
+	// ViewAddress is where the view API is served; empty for none.
+	ViewAddress string
 	// ProfilingAddress is where Go's profiles are served; empty for none.
 	ProfilingAddress string
 	// LeaderElection makes all replicas but one wait.
@@ -36,6 +44,10 @@ type Options struct {
 	NamespaceLabels map[string]string
 	// ShardSize is the most subjects of one RBAC RoleBinding.
 	ShardSize int
+	// ActivityDatabaseURL is the database that keeps the history: a SQLite file, or postgres://….
+	ActivityDatabaseURL string
+	// ActivityRetention is how long it keeps it.
+	ActivityRetention time.Duration
 }
 
 // DefaultOptions are the options of a manager without flags.
@@ -44,10 +56,13 @@ func DefaultOptions() *Options {
 		MetricsAddress:          "127.0.0.1:8080",
 		HealthAddress:           "127.0.0.1:8081",
 		WebhookAddress:          "127.0.0.1:9443",
+		ViewAddress:             "127.0.0.1:9444",
 		LeaderElectionNamespace: "roster-system",
 		PersonalOrganizations:   true,
 		NamespaceLabels:         map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
 		ShardSize:               rbac.MaxShardSize,
+		ActivityDatabaseURL:     "/var/lib/roster/activity.db",
+		ActivityRetention:       activity.DefaultRetention,
 	}
 }
 
@@ -64,6 +79,8 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.WebhookCertDir, "webhook-cert-dir", o.WebhookCertDir,
 		"folder with tls.crt and tls.key for the webhook, whose authority you put into the webhook configurations yourself; "+
 			"left out: Roster makes and renews certificates and tells the API server")
+	flags.StringVar(&o.ViewAddress, "api-bind-address", o.ViewAddress,
+		"address that the view API (members, grants, activities, profiles) is served on; empty for none")
 	flags.StringVar(&o.ProfilingAddress, "pprof-bind-address", o.ProfilingAddress,
 		"address that Go's profiles are served on; left out for none")
 	flags.BoolVar(&o.LeaderElection, "leader-elect", o.LeaderElection,
@@ -74,8 +91,18 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"make a Personal organization for every active member who owns none")
 	flags.StringToStringVar(&o.NamespaceLabels, "namespace-labels", o.NamespaceLabels,
 		"labels of namespaces that Roster makes")
+	o.addHistoryFlags(flags)
 	flags.IntVar(&o.ShardSize, "shard-size", o.ShardSize,
 		fmt.Sprintf("the most subjects of one RBAC RoleBinding, 1 to %d", rbac.MaxShardSize))
+}
+
+// addHistoryFlags binds the options of the history.
+func (o *Options) addHistoryFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.ActivityDatabaseURL, "activity-database-url", o.ActivityDatabaseURL,
+		"database that keeps the history of all changes: the path of a SQLite file, for one replica, or "+
+			"postgres://USER:PASSWORD@HOST/NAME")
+	flags.DurationVar(&o.ActivityRetention, "activity-retention", o.ActivityRetention,
+		"how long the history is kept, such as 9600h for 400 days")
 }
 
 // Validate says what is wrong with the options.
@@ -86,6 +113,17 @@ func (o *Options) Validate() error {
 	}
 	if _, _, err := splitAddress(o.WebhookAddress); err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9443", o.WebhookAddress, err))
+	}
+	if o.ActivityDatabaseURL == "" {
+		errs = append(errs, errors.New("--activity-database-url= is empty: give the path of a SQLite file or a postgres:// URL"))
+	}
+	if o.ActivityRetention < shortestRetention {
+		errs = append(errs, fmt.Errorf("--activity-retention=%s: choose %s or more; Kubernetes itself keeps Events for an hour",
+			o.ActivityRetention, shortestRetention))
+	}
+	if _, _, err := splitAddress(o.ViewAddress); o.ViewAddress != "" && err != nil {
+		errs = append(errs, fmt.Errorf("--api-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9444, or leave it empty",
+			o.ViewAddress, err))
 	}
 	problems := metav1validation.ValidateLabels(o.NamespaceLabels, field.NewPath("--namespace-labels"))
 	if err := problems.ToAggregate(); err != nil {

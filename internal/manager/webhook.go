@@ -39,26 +39,27 @@ func (s webhookServer) Start(ctx context.Context) error { return s.server.Start(
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (webhookServer) NeedLeaderElection() bool { return false }
 
-// addWebhook serves admission, with certificates that Roster keeps itself unless a folder of them is given.
-func addWebhook(ctx context.Context, manager ctrl.Manager, options *Options) error {
+// addWebhook serves admission, with certificates that Roster keeps itself unless a folder of them is given. It returns
+// those that Roster keeps.
+func addWebhook(ctx context.Context, manager ctrl.Manager, options *Options) (*certificates.Serving, error) {
 	host, port, err := splitAddress(options.WebhookAddress)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var serving *certificates.Serving
 	serverOptions := webhook.Options{Host: host, Port: port, CertDir: options.WebhookCertDir}
 	if options.WebhookCertDir == "" {
-		serving, err := keepCertificates(ctx, manager)
-		if err != nil {
-			return err
+		if serving, err = keepCertificates(ctx, manager); err != nil {
+			return nil, err
 		}
 		serverOptions.TLSOpts = []func(*tls.Config){func(config *tls.Config) { config.GetCertificate = serving.GetCertificate }}
 	}
 	server := webhook.NewServer(serverOptions)
 	admission.AddTo(manager, server)
 	if err := manager.AddReadyzCheck("webhook", server.StartedChecker()); err != nil {
-		return err
+		return nil, err
 	}
-	return manager.Add(webhookServer{server: server})
+	return serving, manager.Add(webhookServer{server: server})
 }
 
 // keepCertificates has the leader make and renew the certificates, and every replica wait for them.

@@ -43,6 +43,16 @@ type NamespaceChange struct {
 	First, Then []Write
 	// Revokes: somebody loses a role by these writes.
 	Revokes bool
+	// Exchanges are who gains and who loses what by these writes, a binding each.
+	Exchanges []Exchange
+}
+
+// Exchange is who gains and who loses a role by the writes of one binding.
+type Exchange struct {
+	// Binding is its name, ClusterRole what it binds to.
+	Binding, ClusterRole string
+	// Gained and Lost are sorted, and must not be changed.
+	Gained, Lost []rbacv1.Subject
 }
 
 // Differ compares what is to be with what is.
@@ -251,7 +261,8 @@ func (d Differ) orderSteps(namespace string, steps []step) NamespaceChange {
 	}
 	gaining = sortSubjects(gaining)
 	for _, step := range steps {
-		_, lost := d.exchange(step)
+		gained, lost := d.exchange(step)
+		change.Exchanges = append(change.Exchanges, step.exchanged(gained, lost))
 		change.Revokes = change.Revokes || len(lost) > 0
 		moving := both(lost, gaining)
 		if len(moving) == 0 || step.isReplacement() {
@@ -264,6 +275,14 @@ func (d Differ) orderSteps(namespace string, steps []step) NamespaceChange {
 		change.Then = append(change.Then, writeOf(step))
 	}
 	return change
+}
+
+func (s step) exchanged(gained, lost []rbacv1.Subject) Exchange {
+	binding := s.after
+	if binding == nil {
+		binding = s.before
+	}
+	return Exchange{Binding: binding.Name, ClusterRole: binding.RoleRef.Name, Gained: gained, Lost: lost}
 }
 
 // isReplacement: a binding to another ClusterRole than its name says was tampered with; its subjects hold what they

@@ -50,6 +50,7 @@ var _ = SynchronizedBeforeSuite(func(ctx context.Context) []byte {
 	_, err = owned.StartManager(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(owned.ConnectWebhook(ctx)).To(Succeed())
+	Expect(owned.ConnectView(ctx)).To(Succeed())
 	shared, err := json.Marshal(owned.Directory)
 	Expect(err).NotTo(HaveOccurred())
 	return shared

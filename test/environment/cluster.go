@@ -65,8 +65,10 @@ type state struct {
 	Port     int    `json:"port"`
 	EtcdPort int    `json:"etcdPort"`
 	// WebhookPort is where the manager that was started last answers the API server.
-	WebhookPort int        `json:"webhookPort"`
-	Processes   []*Process `json:"processes"`
+	WebhookPort int `json:"webhookPort"`
+	// ViewPort is where it serves the view API.
+	ViewPort  int        `json:"viewPort"`
+	Processes []*Process `json:"processes"`
 }
 
 // Start starts etcd, kube-apiserver and kube-controller-manager, and returns when the API server answers, the built-in

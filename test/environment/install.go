@@ -18,14 +18,19 @@ const servedTimeout = 30 * time.Second
 
 // Kubectl runs kubectl as the administrator in the module's root and returns its standard output.
 func (c *Cluster) Kubectl(ctx context.Context, arguments ...string) (string, error) {
-	arguments = append([]string{"--kubeconfig", c.AdminKubeconfig(), "--cache-dir", c.path("kubectl-cache")}, arguments...)
-	kubectl := exec.CommandContext(ctx, c.binary("kubectl"), arguments...)
+	kubectl := c.KubectlCommand(ctx, arguments...)
 	var output, problems bytes.Buffer
 	kubectl.Stdout, kubectl.Stderr = &output, &problems
 	if err := kubectl.Run(); err != nil {
-		return output.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(arguments[4:], " "), err, problems.String())
+		return output.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(arguments, " "), err, problems.String())
 	}
 	return output.String(), nil
+}
+
+// KubectlCommand is kubectl as the administrator, not started yet: for one that goes on printing.
+func (c *Cluster) KubectlCommand(ctx context.Context, arguments ...string) *exec.Cmd {
+	arguments = append([]string{"--kubeconfig", c.AdminKubeconfig(), "--cache-dir", c.path("kubectl-cache")}, arguments...)
+	return exec.CommandContext(ctx, c.binary("kubectl"), arguments...)
 }
 
 // InstallRoster applies config/crd, config/rbac, config/policies and config/roles, in this order, and returns when the

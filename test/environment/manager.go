@@ -36,6 +36,7 @@ type Manager struct {
 	port      int
 	metrics   int
 	webhook   int
+	view      int
 }
 
 // BuildManager returns the manager's binary: the one that ROSTER_MANAGER names, else cmd/roster built into bin/roster.
@@ -93,7 +94,10 @@ func (m *Manager) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := m.chooseWebhookPort(); err != nil {
+		if err := choosePort(&m.webhook, m.cluster.state.WebhookPort); err != nil {
+			return err
+		}
+		if err := choosePort(&m.view, m.cluster.state.ViewPort); err != nil {
 			return err
 		}
 		m.port, m.metrics = port, metrics
@@ -102,28 +106,30 @@ func (m *Manager) start(ctx context.Context) error {
 			"--health-probe-bind-address=" + address(port),
 			"--metrics-bind-address=" + address(metrics),
 			"--webhook-bind-address=" + address(m.webhook),
+			"--api-bind-address=" + address(m.view),
 			"--leader-elect=false",
+			"--activity-database-url=" + m.cluster.path("activity.db"),
 		}
 		m.process, err = m.cluster.launch(command{name: ManagerProcess, path: m.binary, arguments: slices.Concat(defaults, m.arguments)})
 		if err != nil {
 			return err
 		}
 		return m.cluster.whenReady(ctx, m.process, &rest.Config{Host: m.HealthURL()}, "/readyz",
-			func(state *state) { state.WebhookPort = m.webhook })
+			func(state *state) { state.WebhookPort, state.ViewPort = m.webhook, m.view })
 	})
 }
 
-// chooseWebhookPort takes the port that the manager had before, or the one before it, so that the API server still finds
-// it after a restart; another one where somebody else has that now.
-func (m *Manager) chooseWebhookPort() error {
-	if m.webhook == 0 {
-		m.webhook = m.cluster.state.WebhookPort
+// choosePort takes the port that the manager had before, or the manager before it, so that the API server still finds it
+// after a restart; another one where somebody else has that now.
+func choosePort(port *int, before int) error {
+	if *port == 0 {
+		*port = before
 	}
-	if m.webhook != 0 && portIsFree(m.webhook) {
+	if *port != 0 && portIsFree(*port) {
 		return nil
 	}
 	var err error
-	m.webhook, err = FreePort()
+	*port, err = FreePort()
 	return err
 }
 

@@ -29,7 +29,7 @@ const webhookOverlay = `resources:
 patches:
 - target: {kind: Service, name: roster}
   patch: |-
-    - {op: replace, path: /spec, value: {type: ExternalName, externalName: localhost, ports: [{port: %[2]d}]}}
+    - {op: replace, path: /spec, value: {type: ExternalName, externalName: localhost, ports: [{name: webhook, port: %[2]d}, {name: view, port: %[3]d}]}}
 - target: {kind: MutatingWebhookConfiguration}
   patch: |-
     - {op: replace, path: /webhooks/0/clientConfig/service/port, value: %[2]d}
@@ -43,7 +43,7 @@ patches:
 // From then on Roster's kinds can't be written while the manager is down.
 func (c *Cluster) ConnectWebhook(ctx context.Context) error {
 	c.progress("connecting the webhook")
-	overlay, err := c.writeWebhookOverlay()
+	overlay, err := c.writeOverlay("webhook", webhookOverlay)
 	if err != nil {
 		return err
 	}
@@ -77,12 +77,13 @@ func (c *Cluster) DisconnectWebhook(ctx context.Context) error {
 	return err
 }
 
-func (c *Cluster) writeWebhookOverlay() (string, error) {
+// writeOverlay writes a kustomization over a folder of config. It is told the folder, the webhook's port and the view API's.
+func (c *Cluster) writeOverlay(folder, kustomization string) (string, error) {
 	root, err := ModuleRoot()
 	if err != nil {
 		return "", err
 	}
-	overlay := c.path("webhook")
+	overlay := c.path(folder)
 	if err := os.MkdirAll(overlay, 0o700); err != nil {
 		return "", err
 	}
@@ -91,7 +92,7 @@ func (c *Cluster) writeWebhookOverlay() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	to, err := filepath.EvalSymlinks(filepath.Join(root, "config", "webhook"))
+	to, err := filepath.EvalSymlinks(filepath.Join(root, "config", folder))
 	if err != nil {
 		return "", err
 	}
@@ -99,7 +100,7 @@ func (c *Cluster) writeWebhookOverlay() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	content := fmt.Sprintf(webhookOverlay, filepath.ToSlash(base), c.state.WebhookPort)
+	content := fmt.Sprintf(kustomization, filepath.ToSlash(base), c.state.WebhookPort, c.state.ViewPort)
 	return overlay, os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(content), 0o600)
 }
 

@@ -1,0 +1,85 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// ProfileName is the only name that a Profile has: it is the one of whoever asks.
+const ProfileName = "me"
+
+// Profile is what Roster knows of whoever asks: their organizations with roles and teams, and the invitations that wait
+// for their answer. Its only name is me.
+//
+// +kubebuilder:object:root=true
+type Profile struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// user is the username that the API server authenticated.
+	User string `json:"user"`
+
+	// organizations are those where the user has a place, sorted by name.
+	// +optional
+	// +listType=atomic
+	Organizations []ProfileOrganization `json:"organizations,omitempty"`
+
+	// invitations wait for the user's answer.
+	// +optional
+	// +listType=atomic
+	Invitations []ProfileInvitation `json:"invitations,omitempty"`
+
+	// lastSeen is when the user was last seen in the cluster, as far as that is known.
+	// +optional
+	LastSeen *metav1.Time `json:"lastSeen,omitempty"`
+}
+
+// ProfileOrganization is the user's place in one organization.
+type ProfileOrganization struct {
+	// name of the organization.
+	Name string `json:"name"`
+
+	// displayName is what people call the organization.
+	// +optional
+	DisplayName string `json:"displayName,omitempty"`
+
+	// roles are the user's organization-wide roles.
+	// +optional
+	// +listType=atomic
+	Roles []string `json:"roles,omitempty"`
+
+	// source is Owner, Direct or Inherited.
+	Source string `json:"source"`
+
+	// suspendedBecause says why all access here is held back, while it is: MFARequired, Deactivated or Requested.
+	// +optional
+	SuspendedBecause string `json:"suspendedBecause,omitempty"`
+
+	// teams are the organization's Teams that list the user as a member.
+	// +optional
+	// +listType=atomic
+	Teams []string `json:"teams,omitempty"`
+}
+
+// ProfileInvitation is an invitation that waits for the user's answer.
+type ProfileInvitation struct {
+	// organization that invites.
+	Organization string `json:"organization"`
+
+	// roles that the user would hold.
+	// +optional
+	// +listType=atomic
+	Roles []string `json:"roles,omitempty"`
+
+	// expiresAt is when the invitation can no longer be answered.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+}
+
+// ProfileList is a list of Profiles.
+//
+// +kubebuilder:object:root=true
+type ProfileList struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Profile `json:"items"`
+}

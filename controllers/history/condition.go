@@ -1,0 +1,66 @@
+package history
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/activity"
+)
+
+// ConditionStored is the condition of the namespace roster-system that says whether changes reach the activity store. No
+// object of Roster's is about the installation as a whole, and one on each Organization would be thousands of writes.
+const ConditionStored corev1.NamespaceConditionType = "roster.dev/ActivityStored"
+
+const reasonStored = "Stored"
+
+// tell writes the condition where it has changed. Where nothing was ever wrong there is none.
+func (k *Keeper) tell(ctx context.Context) {
+	if err := k.writeCondition(ctx); err != nil && ctx.Err() == nil {
+		log.FromContext(ctx).Error(err, "Can't say how the activity store is; trying again")
+	}
+}
+
+func (k *Keeper) writeCondition(ctx context.Context) error {
+	namespace := &corev1.Namespace{}
+	if err := k.Client.Get(ctx, client.ObjectKey{Name: v1alpha1.SystemNamespace}, namespace); err != nil {
+		return err
+	}
+	wanted := conditionOf(k.State())
+	var said *corev1.NamespaceCondition
+	for i := range namespace.Status.Conditions {
+		if namespace.Status.Conditions[i].Type == ConditionStored {
+			said = &namespace.Status.Conditions[i]
+		}
+	}
+	if said == nil && wanted.Status == corev1.ConditionTrue ||
+		said != nil && said.Status == wanted.Status && said.Reason == wanted.Reason {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []corev1.NamespaceCondition{wanted}}})
+	if err != nil {
+		return err
+	}
+	// Conditions are merged by their type: those of others stay.
+	return k.Client.Status().Patch(ctx, namespace, client.RawPatch(types.StrategicMergePatchType, patch))
+}
+
+func conditionOf(state activity.WriterState) corev1.NamespaceCondition {
+	condition := corev1.NamespaceCondition{
+		Type: ConditionStored, Status: corev1.ConditionTrue, Reason: reasonStored, LastTransitionTime: metav1.Now(),
+		Message: "all changes reach the activity store",
+	}
+	if state.LastError != nil {
+		condition.Status, condition.Reason = corev1.ConditionFalse, activity.Reason(state.LastError)
+		condition.Message = fmt.Sprintf("%d changes wait for the activity store since %s; access is kept in sync all the same: %v",
+			state.Depth, state.FailingSince.UTC().Format("2006-01-02T15:04:05Z"), state.LastError)
+	}
+	return condition
+}

@@ -1,0 +1,238 @@
+package history
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/lru"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/activity"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+const (
+	// rememberedNames is how many changes are remembered as recorded, so that they aren't written twice.
+	rememberedNames = 1 << 14
+	// removalPatience is how long the removal of an object waits for its turn among the object's changes before it is recorded
+	// out of turn.
+	removalPatience = 2 * time.Second
+	// namespacePatience is how long the Events of a new organization wait for its namespace, which comes a moment later.
+	namespacePatience = 3 * time.Second
+)
+
+// Log keeps records for good. It never makes its callers wait.
+type Log interface {
+	Record(records ...activity.Record)
+}
+
+// Recorder writes changes down: as an Event first, and then into the log.
+type Recorder struct {
+	client client.Client
+	log    Log
+
+	lock    sync.Mutex
+	written *lru.Cache
+	waiting map[string]chan struct{}
+	// since is when each organization without a namespace was first found without.
+	since map[string]time.Time
+
+	later   []Change
+	arrived chan struct{}
+}
+
+// NewRecorder writes Events with a client, which reads from caches.
+func NewRecorder(client client.Client, log Log) *Recorder {
+	return &Recorder{
+		client: client, log: log, written: lru.New(rememberedNames), waiting: map[string]chan struct{}{},
+		since: map[string]time.Time{}, arrived: make(chan struct{}, 1),
+	}
+}
+
+// Write records a change. After an error it is to be called again; one that is recorded already costs nothing.
+func (r *Recorder) Write(ctx context.Context, change Change) error {
+	name := change.Name()
+	if r.isWritten(name) {
+		return nil
+	}
+	event, err := r.makeEvent(ctx, r.attribute(ctx, change))
+	if err != nil {
+		return err
+	}
+	r.log.Record(RecordOf(event))
+	r.noteWritten(name)
+	return nil
+}
+
+// Removed makes sure that the removal of an object is recorded, while a finalizer still keeps the object. The changes before
+// it are given the time to be recorded first.
+func (r *Recorder) Removed(ctx context.Context, object client.Object) error {
+	kind, found := KindOf(object)
+	if !found || object.GetDeletionTimestamp() == nil {
+		return nil
+	}
+	removal := kind.Removal(object)
+	name := removal.Name()
+	recorded := r.await(name)
+	if recorded == nil {
+		return nil
+	}
+	patience := time.NewTimer(removalPatience)
+	defer patience.Stop()
+	select {
+	case <-recorded:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-patience.C:
+		return r.Write(ctx, removal)
+	}
+}
+
+// Later takes changes that are to be written when their turn comes, and doesn't make the caller wait.
+func (r *Recorder) Later(changes ...Change) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.later = append(r.later, changes...)
+	select {
+	case r.arrived <- struct{}{}:
+	default: // Whoever takes them is called already.
+	}
+}
+
+// Taken hands over what Later has taken, until the context ends.
+func (r *Recorder) Taken(ctx context.Context, hand func(Change)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.arrived:
+		}
+		r.lock.Lock()
+		changes := r.later
+		r.later = nil
+		r.lock.Unlock()
+		for _, change := range changes {
+			hand(change)
+		}
+	}
+}
+
+func (r *Recorder) isWritten(name string) bool {
+	_, found := r.written.Get(name)
+	return found
+}
+
+func (r *Recorder) noteWritten(name string) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.written.Add(name, nil)
+	if recorded := r.waiting[name]; recorded != nil {
+		close(recorded)
+		delete(r.waiting, name)
+	}
+}
+
+// await is closed when a change is recorded, and nil where it is already.
+func (r *Recorder) await(name string) <-chan struct{} {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if _, found := r.written.Get(name); found {
+		return nil
+	}
+	if r.waiting[name] == nil {
+		r.waiting[name] = make(chan struct{})
+	}
+	return r.waiting[name]
+}
+
+// makeEvent makes the Event of a change where it belongs, or in the namespace default where that can't be.
+func (r *Recorder) makeEvent(ctx context.Context, change Change) (*eventsv1.Event, error) {
+	namespace := change.Organization
+	if namespace == "" || r.isGoing(namespace) || change.Object.Kind == kindOrganization && r.isForeign(namespace) {
+		namespace = metav1.NamespaceDefault
+	}
+	event, err := r.create(ctx, change, namespace)
+	switch {
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause),
+		apierrors.IsNotFound(err) && !r.expectsNamespace(change):
+		event, err = r.create(ctx, change, metav1.NamespaceDefault)
+	}
+	if apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
+		// It would be refused forever, and hold up what follows.
+		log.FromContext(ctx).Error(err, "Can't make the Event of a change; it is in the activity store alone",
+			"object", change.Object.String(), "action", change.Action)
+		return event, nil
+	}
+	return event, err
+}
+
+// isForeign says whether a namespace with an organization's name is somebody else's: nothing is written there.
+func (r *Recorder) isForeign(namespace string) bool {
+	name, _ := v1alpha1.OrganizationOf(namespace)
+	found := &corev1.Namespace{}
+	err := r.client.Get(context.Background(), client.ObjectKey{Name: namespace}, found, snapshot.Shared)
+	return err == nil && found.Labels[v1alpha1.LabelOrganization] != name
+}
+
+// isGoing says whether an organization is being deleted. With its namespace go all Events in it, and the last ones must be
+// there for whoever asks, and for the store.
+func (r *Recorder) isGoing(namespace string) bool {
+	name, _ := v1alpha1.OrganizationOf(namespace)
+	organization := &v1alpha1.Organization{}
+	err := r.client.Get(context.Background(), client.ObjectKey{Name: name}, organization, snapshot.Shared)
+	return err == nil && organization.DeletionTimestamp != nil
+}
+
+func (r *Recorder) create(ctx context.Context, change Change, namespace string) (*eventsv1.Event, error) {
+	event := NewEvent(change, namespace)
+	err := r.client.Create(ctx, event.DeepCopy(), client.DisableReadYourWritesConsistency)
+	if apierrors.IsAlreadyExists(err) {
+		err = nil
+	}
+	return event, err
+}
+
+// expectsNamespace says whether the namespace of a new organization may still come.
+func (r *Recorder) expectsNamespace(change Change) bool {
+	organization := &v1alpha1.Organization{}
+	name, _ := v1alpha1.OrganizationOf(change.Organization)
+	err := r.client.Get(context.Background(), client.ObjectKey{Name: name}, organization, snapshot.Shared)
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if err != nil || organization.DeletionTimestamp != nil || organization.IsPersonal() {
+		delete(r.since, name)
+		return false
+	}
+	if r.since[name].IsZero() {
+		r.since[name] = time.Now()
+	}
+	return time.Since(r.since[name]) < namespacePatience
+}
+
+// attribute finds who is behind a removal that Kubernetes carries out: with an organization go all objects in its
+// namespace, and that is the doing of who deleted the organization.
+func (r *Recorder) attribute(ctx context.Context, change Change) Change {
+	if !change.Gone || !strings.HasPrefix(change.Actor.Name, systemActor) || change.Object.Kind == kindOrganization {
+		return change
+	}
+	name, _ := v1alpha1.OrganizationOf(change.Organization)
+	organization := &v1alpha1.Organization{}
+	if err := r.client.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared); err != nil {
+		return change
+	}
+	if organization.DeletionTimestamp == nil {
+		return change
+	}
+	change.Cause = Object{Kind: kindOrganization, Name: name, UID: organization.UID}
+	change.Actor = removerOf(organization)
+	return change
+}

@@ -1,0 +1,67 @@
+package manager
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/roster-dev/roster/internal/certificates"
+	"github.com/roster-dev/roster/internal/view"
+)
+
+// certificateInterval is how often the view API looks for its certificate at the first start.
+const certificateInterval = 100 * time.Millisecond
+
+// addView serves the view API with the webhook's certificates: those that Roster keeps, or else those of the folder.
+func addView(
+	ctx context.Context, manager ctrl.Manager, options *Options, kept *certificates.Serving, activities view.Activities,
+) error {
+	if options.ViewAddress == "" {
+		return nil
+	}
+	serverOptions := view.Options{Address: options.ViewAddress, Kubeconfig: options.Kubeconfig}
+	if err := chooseViewCertificate(ctx, manager, options, kept, &serverOptions); err != nil {
+		return err
+	}
+	answers := view.NewAnswers(manager.GetClient(), clock.RealClock{})
+	if err := answers.Follow(ctx, manager.GetCache()); err != nil {
+		return err
+	}
+	server := view.NewServer(serverOptions, answers, activities)
+	if err := manager.AddReadyzCheck("view", server.Ready); err != nil {
+		return err
+	}
+	return manager.Add(server)
+}
+
+func chooseViewCertificate(
+	ctx context.Context, manager ctrl.Manager, options *Options, kept *certificates.Serving, server *view.Options,
+) error {
+	if kept == nil {
+		files, err := dynamiccertificates.NewDynamicServingContentFromFiles("view",
+			filepath.Join(options.WebhookCertDir, corev1.TLSCertKey), filepath.Join(options.WebhookCertDir, corev1.TLSPrivateKeyKey))
+		server.Certificate = files
+		server.CertificateIsThere = func(context.Context) error { return nil }
+		return err
+	}
+	informer, err := manager.GetCache().GetInformer(ctx, &corev1.Secret{})
+	if err != nil {
+		return err
+	}
+	content := certificates.NewContent(kept)
+	server.Certificate = content
+	server.CertificateIsThere = func(ctx context.Context) error {
+		return wait.PollUntilContextCancel(ctx, certificateInterval, true, func(ctx context.Context) (bool, error) {
+			_, err := kept.Current(ctx)
+			return err == nil, nil
+		})
+	}
+	_, err = informer.AddEventHandler(content)
+	return err
+}

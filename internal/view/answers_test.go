@@ -1,0 +1,233 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+)
+
+var now = time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// acme is an organization with one owner and some Memberships.
+func acme(memberships ...*v1alpha1.Membership) facts {
+	return facts{organization: "acme", world: access.World{
+		Organizations: []*v1alpha1.Organization{{
+			ObjectMeta: metav1.ObjectMeta{Name: "acme"}, Spec: v1alpha1.OrganizationSpec{Owners: []v1alpha1.Username{"ana"}},
+		}},
+		Namespaces: []*corev1.Namespace{{ObjectMeta: metav1.ObjectMeta{
+			Name: "org-acme", Labels: map[string]string{v1alpha1.LabelOrganization: "acme"},
+		}}},
+		Roles: []*v1alpha1.Role{catalogue("owner"), catalogue("viewer"), catalogue("member")}, Memberships: memberships,
+	}}
+}
+
+func catalogue(name string) *v1alpha1.Role {
+	return &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.SystemNamespace, Name: name}}
+}
+
+func membership(user string, roles ...v1alpha1.RoleName) *v1alpha1.Membership {
+	return &v1alpha1.Membership{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "org-acme", Name: user, CreationTimestamp: metav1.NewTime(now)},
+		Spec:       v1alpha1.MembershipSpec{User: v1alpha1.Username(user), Roles: roles},
+	}
+}
+
+func rows(table memberTable) []string {
+	var found []string
+	for _, row := range table.rows {
+		found = append(found, fmt.Sprintf("%s %v %s", row.User, row.Roles, row.Status))
+	}
+	return found
+}
+
+var _ = Describe("An answer", func() {
+	It("has who is invited by address alone, and leaves out who declined and whose Membership has ended", func() {
+		invited := membership("invited", "viewer")
+		invited.Spec.User, invited.Spec.Email = "", "di@acme.example"
+		declined := membership("cy", "viewer")
+		declined.Spec.Invitation, declined.Spec.Response = &v1alpha1.InvitationSpec{}, v1alpha1.InvitationDeclined
+		ended := membership("ed", "viewer")
+		ended.Spec.ExpiresAt = &metav1.Time{Time: now}
+		answer := newAnswer(acme(membership("bo"), invited, declined, ended), nil, now)
+		Expect(rows(answer.members)).To(ConsistOf("ana [owner] Active", "bo [member] Active", " [viewer] Invited"))
+	})
+
+	It("keeps the version of who hasn't changed, and remembers who is gone", func() {
+		first := newAnswer(acme(membership("bo", "viewer"), membership("cy", "viewer")), nil, now)
+		next := newAnswer(acme(membership("bo", "member")), first, now)
+		ana, _ := next.members.find("ana")
+		bo, _ := next.members.find("bo")
+		Expect(ana.changed).To(Equal(first.members.version))
+		Expect(bo.created).To(Equal(first.members.version))
+		Expect(bo.changed).To(Equal(next.members.version))
+		Expect(next.members.version).To(BeNumerically(">", first.members.version), "although the clock stands")
+		Expect(next.members.removed).To(HaveLen(1))
+		Expect(next.members.removed[0].Name).To(Equal("cy"))
+		Expect(newAnswer(acme(membership("bo", "member")), next, now).members.version).To(Equal(next.members.version))
+	})
+
+	It("tells a list that knows too little to list again", func() {
+		before := &memberTable{version: 1, known: 1}
+		for at := range rememberedRemovals + 1 {
+			before.rows = append(before.rows, memberRow{Member: &viewv1alpha1.Member{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%05d", at)}}})
+		}
+		table := newMemberTable(nil, before, now)
+		Expect(table.removed).To(HaveLen(rememberedRemovals))
+		_, err := since(&metainternalversion.ListOptions{ResourceVersion: "1"}, &answer{members: table})
+		Expect(err).To(Satisfy(apierrors.IsResourceExpired))
+	})
+})
+
+var _ = Describe("Pages", func() {
+	It("come together as the whole, without a row twice, while others come and go", func() {
+		table := newAnswer(acme(membership("bo"), membership("cy"), membership("di")), nil, now).members
+		first := newPage[viewv1alpha1.Member](&metainternalversion.ListOptions{Limit: 2})
+		Expect(first.add("org-acme", table.after("", nil))).To(BeFalse())
+		next, err := positionOf(&metainternalversion.ListOptions{Continue: first.continuation()})
+		Expect(err).NotTo(HaveOccurred())
+
+		changed := newAnswer(acme(membership("aa"), membership("di")), nil, now).members
+		second := newPage[viewv1alpha1.Member](nil)
+		Expect(second.add("org-acme", changed.after(next.in("org-acme"), nil))).To(BeTrue())
+		Expect(second.continuation()).To(BeEmpty())
+		var names []string
+		for _, member := range slices.Concat(first.items, second.items) {
+			names = append(names, member.Name)
+		}
+		Expect(names).To(Equal([]string{"ana", "bo", "di"}))
+	})
+
+	It("are refused where continue is nothing that a list gave", func() {
+		_, err := positionOf(&metainternalversion.ListOptions{Continue: "?"})
+		Expect(err).To(MatchError(ContainSubstring(`continue "?"`)))
+		Expect(err).To(Satisfy(apierrors.IsBadRequest))
+	})
+})
+
+var _ = Describe("Grants", func() {
+	result := access.Result{Organization: "acme", Namespace: "org-acme", Grants: []access.Grant{
+		{
+			Role:     access.RoleReference{Name: "viewer"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, Name: "bo"}, {Kind: rbacv1.GroupKind, Name: "bo"}},
+			Scope:    &access.Scope{Organization: true, Namespaces: []string{"acme-a", "acme-b"}},
+		},
+		{
+			Role:     access.RoleReference{Name: "developer"},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "acme-a", Name: "ci"}},
+			Scope:    &access.Scope{Namespaces: []string{"acme-a"}},
+		},
+	}}
+
+	It("are one for each namespace, and each is found by its own name", func() {
+		table := newGrantTable(result)
+		seen := map[string]bool{}
+		var holders []string
+		for _, row := range table.after("", nil) {
+			Expect(seen[row.Name]).To(BeFalse())
+			seen[row.Name] = true
+			Expect(table.find(row.Name)).To(Equal(row))
+			holders = append(holders, row.User+row.Group+" "+row.TargetNamespace)
+		}
+		Expect(holders).To(Equal([]string{
+			"bo acme-a", "bo acme-b", "bo org-acme", "bo acme-a", "bo acme-b", "bo org-acme",
+			"system:serviceaccount:acme-a:ci acme-a",
+		}))
+		Expect(table.find("bo.0123456789")).To(BeNil())
+	})
+
+	It("go on behind any of them", func() {
+		table := newGrantTable(result)
+		var keys []string
+		for key := range table.after("", nil) {
+			keys = append(keys, key)
+		}
+		for at, key := range keys {
+			var rest []string
+			for next := range table.after(key, nil) {
+				rest = append(rest, next)
+			}
+			Expect(rest).To(HaveExactElements(keys[at+1:]))
+		}
+	})
+})
+
+var _ = DescribeTable("A selector",
+	func(text string, matches bool) {
+		selector, err := fields.ParseSelector(text)
+		Expect(err).NotTo(HaveOccurred())
+		member := &viewv1alpha1.Member{User: "bo", Roles: []string{"viewer", "billing"}, Status: viewv1alpha1.MemberActive}
+		Expect(selectsMember(selector, member)).To(Equal(matches))
+	},
+	Entry("of nothing matches", "", true),
+	Entry("matches one of several roles", "role=billing", true),
+	Entry("doesn't match another role", "role=owner", false),
+	Entry("excludes one of several roles", "role!=billing", false),
+	Entry("needs all that it says", "role=viewer,user=cy", false),
+	Entry("matches all that it says", "role=viewer,user=bo,status=Active", true),
+)
+
+var _ = Describe("Activities", func() {
+	It("are unavailable, and say so, where none are kept", func(ctx SpecContext) {
+		_, err := (&activityStorage{}).List(request.WithNamespace(ctx, "org-acme"), nil)
+		Expect(err).To(Satisfy(apierrors.IsServiceUnavailable))
+		Expect(err).To(MatchError("no activities are kept here: this manager runs without an activity store"))
+	})
+
+	It("are asked for as the selector says", func() {
+		selector, err := fields.ParseSelector("actor=ana,kind=Team,name=makers")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(activityQuery(selector)).To(Equal(ActivityQuery{Actor: "ana", Kind: "Team", Name: "makers"}))
+		selector, err = fields.ParseSelector("actor!=ana")
+		Expect(err).NotTo(HaveOccurred())
+		_, err = activityQuery(selector)
+		Expect(err).To(Satisfy(apierrors.IsBadRequest))
+	})
+})
+
+var _ = Describe("A watch", func() {
+	// told are the events of one look at a table.
+	told := func(ctx context.Context, w *memberWatch, table memberTable) []string {
+		w.events = make(chan watch.Event)
+		go func() {
+			defer close(w.events)
+			w.tell(ctx, &table)
+		}()
+		var events []string
+		for event := range w.events {
+			events = append(events, string(event.Type)+" "+event.Object.(*viewv1alpha1.Member).User)
+		}
+		return events
+	}
+
+	It("tells who enters and leaves the selection, and nobody twice", func(ctx SpecContext) {
+		w := &memberWatch{
+			selector: fields.OneTermEqualSelector(fieldRole, "viewer"), selected: sets.New[string](),
+			answers: NewAnswers(nil, clocktesting.NewFakePassiveClock(now)),
+		}
+		first := newAnswer(acme(membership("bo", "viewer"), membership("cy", "member")), nil, now)
+		Expect(told(ctx, w, first.members)).To(Equal([]string{"ADDED bo"}))
+		Expect(told(ctx, w, first.members)).To(BeEmpty())
+		second := newAnswer(acme(membership("bo", "member"), membership("cy", "viewer")), first, now)
+		Expect(told(ctx, w, second.members)).To(Equal([]string{"DELETED bo", "ADDED cy"}))
+		third := newAnswer(acme(membership("bo", "member")), second, now)
+		Expect(told(ctx, w, third.members)).To(Equal([]string{"DELETED cy"}))
+	})
+})

@@ -1,0 +1,89 @@
+package view
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
+)
+
+// grantStorage answers for grants.
+type grantStorage struct {
+	table[viewv1alpha1.Grant]
+	answers *Answers
+}
+
+var (
+	_ rest.Lister               = &grantStorage{}
+	_ rest.Getter               = &grantStorage{}
+	_ rest.Scoper               = &grantStorage{}
+	_ rest.SingularNameProvider = &grantStorage{}
+)
+
+// New is an empty Grant.
+func (*grantStorage) New() runtime.Object { return &viewv1alpha1.Grant{} }
+
+// NewList is an empty list.
+func (*grantStorage) NewList() runtime.Object { return &viewv1alpha1.GrantList{} }
+
+// Destroy has nothing to do.
+func (*grantStorage) Destroy() {}
+
+// NamespaceScoped says that grants are asked for in an organization's namespace.
+func (*grantStorage) NamespaceScoped() bool { return true }
+
+// GetSingularName is what one is called.
+func (*grantStorage) GetSingularName() string { return "grant" }
+
+// Get gives one grant by name.
+func (s *grantStorage) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+	if organization, found := v1alpha1.OrganizationOf(request.NamespaceValue(ctx)); found {
+		answer, err := s.answers.of(ctx, organization)
+		if err != nil {
+			return nil, err
+		}
+		if row := answer.grants().find(name); row != nil {
+			return row, nil
+		}
+	}
+	return nil, apierrors.NewNotFound(viewv1alpha1.GroupVersion.WithResource("grants").GroupResource(), name)
+}
+
+// List gives the grants in one organization, or in all.
+func (s *grantStorage) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
+	if err := refuseLabels(options, viewv1alpha1.GroupVersion.WithKind("Grant")); err != nil {
+		return nil, err
+	}
+	organizations, err := s.answers.inScope(ctx, request.NamespaceValue(ctx))
+	if err != nil {
+		return nil, err
+	}
+	start, err := positionOf(options)
+	if err != nil {
+		return nil, err
+	}
+	page, selector := newPage[viewv1alpha1.Grant](options), fieldSelector(options)
+	for _, organization := range organizations {
+		namespace := v1alpha1.OrganizationNamespace(organization)
+		if namespace < start.Namespace {
+			continue
+		}
+		answer, err := s.answers.continuing(ctx, organization, start)
+		if err != nil {
+			return nil, err
+		}
+		if !page.add(namespace, answer.grants().after(start.in(namespace), selector)) {
+			break
+		}
+	}
+	list := &viewv1alpha1.GrantList{Items: page.items}
+	list.Continue = page.continuation()
+	return list, nil
+}
