@@ -11,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
+	"github.com/roster-dev/roster/controllers/access"
 	controller "github.com/roster-dev/roster/controllers/history"
 	"github.com/roster-dev/roster/internal/activity"
 	"github.com/roster-dev/roster/internal/history"
@@ -20,8 +21,12 @@ import (
 // pruneEvery is how often records older than the retention are removed.
 const pruneEvery = time.Hour
 
-// addHistory records what changes: as Events, and from there in the activity store.
-func addHistory(manager ctrl.Manager, options *Options) (*history.Recorder, *activity.Source, error) {
+// addHistory records what changes: as Events, and from there in the activity store. Both results are nil where no database
+// is given, and so no history kept.
+func addHistory(manager ctrl.Manager, options *Options) (access.History, view.Activities, error) {
+	if options.ActivityDatabaseURL == "" {
+		return nil, nil, nil
+	}
 	source := activity.NewSource(options.ActivityDatabaseURL, clock.RealClock{})
 	live := manager.GetAPIReader()
 	baseline := history.NewBaseline(source, live)
@@ -44,7 +49,7 @@ func addHistory(manager ctrl.Manager, options *Options) (*history.Recorder, *act
 			return nil, nil, err
 		}
 	}
-	return recorder, source, nil
+	return recorder, activities{source}, nil
 }
 
 // activities answers the view API from the activity store.

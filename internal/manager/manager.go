@@ -23,7 +23,6 @@ import (
 	"github.com/roster-dev/roster/controllers/project"
 	"github.com/roster-dev/roster/controllers/role"
 	"github.com/roster-dev/roster/controllers/user"
-	"github.com/roster-dev/roster/internal/history"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -101,7 +100,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err := snapshot.AddIndexes(ctx, manager.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	recorder, source, err := addHistory(manager, options)
+	recorder, shown, err := addHistory(manager, options)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +111,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err != nil {
 		return nil, err
 	}
-	if err := addView(ctx, manager, options, serving, activities{source}); err != nil {
+	if err := addView(ctx, manager, options, serving, shown); err != nil {
 		return nil, err
 	}
 	if err := manager.AddHealthzCheck("ping", healthz.Ping); err != nil {
@@ -129,7 +128,7 @@ func CacheOptions() *client.CacheOptions {
 	}
 }
 
-func addControllers(manager ctrl.Manager, options *Options, recorder *history.Recorder) error {
+func addControllers(manager ctrl.Manager, options *Options, recorder access.History) error {
 	reads, live := manager.GetClient(), manager.GetAPIReader()
 	accessSync := access.NewReconciler(reads, live, clock.RealClock{})
 	accessSync.ShardSize, accessSync.History = options.ShardSize, recorder

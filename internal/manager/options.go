@@ -44,7 +44,7 @@ type Options struct {
 	NamespaceLabels map[string]string
 	// ShardSize is the most subjects of one RBAC RoleBinding.
 	ShardSize int
-	// ActivityDatabaseURL is the database that keeps the history: a SQLite file, or postgres://….
+	// ActivityDatabaseURL is the database that keeps the history: a SQLite file, or postgres://…. Empty: no history is kept.
 	ActivityDatabaseURL string
 	// ActivityRetention is how long it keeps it.
 	ActivityRetention time.Duration
@@ -61,7 +61,6 @@ func DefaultOptions() *Options {
 		PersonalOrganizations:   true,
 		NamespaceLabels:         map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
 		ShardSize:               rbac.MaxShardSize,
-		ActivityDatabaseURL:     "/var/lib/roster/activity.db",
 		ActivityRetention:       activity.DefaultRetention,
 	}
 }
@@ -100,7 +99,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 func (o *Options) addHistoryFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ActivityDatabaseURL, "activity-database-url", o.ActivityDatabaseURL,
 		"database that keeps the history of all changes: the path of a SQLite file, for one replica, or "+
-			"postgres://USER:PASSWORD@HOST/NAME")
+			"postgres://USER:PASSWORD@HOST/NAME; left out: no history is kept")
 	flags.DurationVar(&o.ActivityRetention, "activity-retention", o.ActivityRetention,
 		"how long the history is kept, such as 9600h for 400 days")
 }
@@ -113,9 +112,6 @@ func (o *Options) Validate() error {
 	}
 	if _, _, err := splitAddress(o.WebhookAddress); err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9443", o.WebhookAddress, err))
-	}
-	if o.ActivityDatabaseURL == "" {
-		errs = append(errs, errors.New("--activity-database-url= is empty: give the path of a SQLite file or a postgres:// URL"))
 	}
 	if o.ActivityRetention < shortestRetention {
 		errs = append(errs, fmt.Errorf("--activity-retention=%s: choose %s or more; Kubernetes itself keeps Events for an hour",

@@ -82,6 +82,9 @@ func (c *Cluster) StartManager(ctx context.Context, arguments ...string) (*Manag
 	return manager, manager.start(ctx)
 }
 
+// KeepHistory is the argument of a manager that keeps the history in a file of this cluster's own.
+func (c *Cluster) KeepHistory() string { return "--activity-database-url=" + c.path("activity.db") }
+
 // ManagerKubeconfig is the path of the kubeconfig that the manager uses.
 func (c *Cluster) ManagerKubeconfig() string { return c.path("manager.kubeconfig") }
 
@@ -108,7 +111,6 @@ func (m *Manager) start(ctx context.Context) error {
 			"--webhook-bind-address=" + address(m.webhook),
 			"--api-bind-address=" + address(m.view),
 			"--leader-elect=false",
-			"--activity-database-url=" + m.cluster.path("activity.db"),
 		}
 		m.process, err = m.cluster.launch(command{name: ManagerProcess, path: m.binary, arguments: slices.Concat(defaults, m.arguments)})
 		if err != nil {

@@ -38,7 +38,7 @@ func moments() []int {
 // historyOf reads the chain of an organization, the oldest entry first, and expects that it holds.
 func (i *installation) historyOf(ctx context.Context, organization string) []activity.LogEntry {
 	GinkgoHelper()
-	store, err := activity.Open(ctx, filepath.Join(i.cluster.Directory, "activity.db"), clock.RealClock{})
+	store, err := activity.Open(ctx, i.activityDatabase, clock.RealClock{})
 	Expect(err).NotTo(HaveOccurred())
 	defer func() { Expect(store.Close()).To(Succeed()) }()
 	namespace := v1alpha1.OrganizationNamespace(organization)
@@ -100,7 +100,9 @@ func expectWhole(entries []activity.LogEntry, team *v1alpha1.Team) (single, coal
 var _ = Describe("The history of a manager that is killed at fifty moments of five hundred changes", func() {
 	It("has each change once, in order, or says that one stands for several", func(ctx SpecContext) {
 		const name = "crashes"
-		i := install(ctx)
+		database := filepath.Join(GinkgoT().TempDir(), "activity.db")
+		i := install(ctx, "--activity-database-url="+database)
+		i.activityDatabase = database
 		i.makeOrganization(ctx, name, 1)
 		var teams []*v1alpha1.Team
 		for n := range changedTeams {
