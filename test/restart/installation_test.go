@@ -35,15 +35,13 @@ const (
 
 // installation is a control plane of a container's own, with Roster on it.
 type installation struct {
-	// activityDatabase is where a manager keeps the history that was told to.
-	activityDatabase string
 	*expectations.Expectations
 	cluster *environment.Cluster
 	manager *environment.Manager
 }
 
 // install starts a control plane and the manager, until the container's end.
-func install(ctx context.Context, options ...string) *installation {
+func install(ctx context.Context) *installation {
 	GinkgoHelper()
 	if _, err := environment.FindBinaries(); err != nil {
 		Skip(err.Error())
@@ -55,7 +53,7 @@ func install(ctx context.Context, options ...string) *installation {
 	admin, err := client.New(cluster.Admin(), client.Options{Scheme: manager.NewScheme()})
 	Expect(err).NotTo(HaveOccurred())
 	i := &installation{Expectations: expectations.New(admin), cluster: cluster}
-	i.manager, err = cluster.StartManager(ctx, options...)
+	i.manager, err = cluster.StartManager(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(cluster.ConnectWebhook(ctx)).To(Succeed())
 	return i
