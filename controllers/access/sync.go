@@ -79,8 +79,8 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 	s.recordEffects()
 	switch {
 	case s.written.interrupted, s.written.outdated:
-		// It starts again with what is to be taken away. What arrived may have been noted after its request had begun this
-		// very sync (an update is noted for the old object and the new, and asked for once), so nothing else need be queued.
+		// It starts again with what is to be taken away. A conflict may come before the event that explains it, so the next
+		// sync doesn't wait for one.
 		s.outdated.Store(true)
 		return s.done(errors.Join(s.guardErr, s.written.err()))
 	}

@@ -94,9 +94,8 @@ func forbidden(format string, arguments ...any) error {
 
 // change is what somebody asks to be done to one object.
 type change struct {
-	operation admissionv1.Operation
-	kind      string
-	author    authenticationv1.UserInfo
+	kind   string
+	author authenticationv1.UserInfo
 	// before and after are the object; nil where it isn't there.
 	before, after client.Object
 }
@@ -130,7 +129,7 @@ var newObjects = map[string]func() client.Object{
 }
 
 func (v *Validator) decode(request admission.Request) (change, error) {
-	result := change{operation: request.Operation, kind: request.Kind.Kind, author: request.UserInfo}
+	result := change{kind: request.Kind.Kind, author: request.UserInfo}
 	newObject := newObjects[request.Kind.Kind]
 	if newObject == nil {
 		return result, fmt.Errorf("kind %s isn't decided on here", request.Kind.Kind)
