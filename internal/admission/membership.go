@@ -16,13 +16,15 @@ import (
 // examineMembership asks what the user would come to hold, here and in all organizations below, once the invitation is
 // accepted. It looks at this user alone.
 func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
+	roles := newRoles(before, after)
+	r.expectAssign(roles...)
 	if err := r.refuseDuplicate(before, after); err != nil {
 		return err
 	}
 	if err := r.refuseSuspendedOwner(before, after); err != nil {
 		return err
 	}
-	if err := r.missingRoles(newRoles(before, after)...); err != nil {
+	if err := r.missingRoles(roles...); err != nil {
 		return err
 	}
 	organizations, err := r.withDescendants()

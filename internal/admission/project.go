@@ -68,7 +68,7 @@ func (r *review) askForName(name string) error {
 	if strings.HasPrefix(name, r.organization+"-") {
 		return nil
 	}
-	may, err := r.ask(authorizationv1.ResourceAttributes{Verb: "create", Resource: "namespaces"})
+	may, err := r.answer(authorizationv1.ResourceAttributes{Verb: "create", Resource: "namespaces"})()
 	if err != nil || may {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -44,13 +45,14 @@ type review struct {
 	dangling []string
 	gains    []access.Gain
 	warnings []string
-	answers  map[authorizationv1.ResourceAttributes]bool
+	// answers of the API server to what was asked, which wait for it.
+	answers map[authorizationv1.ResourceAttributes]func() (bool, error)
 }
 
 func newReview(ctx context.Context, validator *Validator, change change) *review {
 	r := &review{
 		Validator: validator, change: change, ctx: ctx, now: validator.Clock.Now(),
-		answers: map[authorizationv1.ResourceAttributes]bool{},
+		answers: map[authorizationv1.ResourceAttributes]func() (bool, error){},
 	}
 	if organization, ok := v1alpha1.OrganizationOf(change.any().GetNamespace()); ok {
 		r.organization = organization
@@ -203,20 +205,44 @@ func chain(via []access.ObjectReference) string {
 
 // mayAssign says whether the author may give a role in an organization; with no role: every role.
 func (r *review) mayAssign(role, organization string) (bool, error) {
-	return r.may("assign", "roles", v1alpha1.OrganizationNamespace(organization), role)
+	return r.answer(assignment(role, organization))()
+}
+
+// expectAssign asks whether the author may give roles here while it is found out whether the change gives them, so that
+// nobody waits for the one after the other.
+func (r *review) expectAssign(roles ...v1alpha1.RoleName) {
+	for _, role := range roles {
+		if role != v1alpha1.RoleNone {
+			answer := r.answer(assignment(string(role), r.organization))
+			go func() { _, _ = answer() }()
+		}
+	}
+}
+
+func assignment(role, organization string) authorizationv1.ResourceAttributes {
+	return attributes("assign", "roles", v1alpha1.OrganizationNamespace(organization), role)
 }
 
 // may asks the API server, once, whether the author may do something with Roster's objects.
 func (r *review) may(verb, resource, namespace, name string) (bool, error) {
-	return r.ask(authorizationv1.ResourceAttributes{
+	return r.answer(attributes(verb, resource, namespace, name))()
+}
+
+func attributes(verb, resource, namespace, name string) authorizationv1.ResourceAttributes {
+	return authorizationv1.ResourceAttributes{
 		Verb: verb, Group: v1alpha1.GroupVersion.Group, Resource: resource, Namespace: namespace, Name: name,
-	})
+	}
+}
+
+// answer is what waits for the API server's answer, which is asked for once, when somebody first waits.
+func (r *review) answer(asked authorizationv1.ResourceAttributes) func() (bool, error) {
+	if r.answers[asked] == nil {
+		r.answers[asked] = sync.OnceValues(func() (bool, error) { return r.ask(asked) })
+	}
+	return r.answers[asked]
 }
 
 func (r *review) ask(asked authorizationv1.ResourceAttributes) (bool, error) {
-	if answer, known := r.answers[asked]; known {
-		return answer, nil
-	}
 	extra := map[string]authorizationv1.ExtraValue{}
 	for key, values := range r.author.Extra {
 		extra[key] = authorizationv1.ExtraValue(values)
@@ -227,7 +253,6 @@ func (r *review) ask(asked authorizationv1.ResourceAttributes) (bool, error) {
 	if err := r.Writer.Create(r.ctx, question, client.DisableReadYourWritesConsistency); err != nil {
 		return false, fmt.Errorf("ask whether %s may %s %s: %w", r.author.Username, asked.Verb, asked.Resource, err)
 	}
-	r.answers[asked] = question.Status.Allowed
 	return question.Status.Allowed, nil
 }
 
