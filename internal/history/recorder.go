@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -43,7 +44,7 @@ type Recorder struct {
 	written *lru.Cache
 	waiting map[string]chan struct{}
 	// since is when each organization without a namespace was first found without.
-	since map[string]time.Time
+	since *lru.Cache
 
 	later   []Change
 	arrived chan struct{}
@@ -53,7 +54,7 @@ type Recorder struct {
 func NewRecorder(client client.Client, log Log) *Recorder {
 	return &Recorder{
 		client: client, log: log, written: lru.New(rememberedNames), waiting: map[string]chan struct{}{},
-		since: map[string]time.Time{}, arrived: make(chan struct{}, 1),
+		since: lru.New(rememberedNames), arrived: make(chan struct{}, 1),
 	}
 }
 
@@ -156,14 +157,12 @@ func (r *Recorder) await(name string) <-chan struct{} {
 
 // makeEvent makes the Event of a change where it belongs, or in the namespace default where that can't be.
 func (r *Recorder) makeEvent(ctx context.Context, change Change) (*eventsv1.Event, error) {
-	namespace := change.Organization
-	if namespace == "" || r.isGoing(namespace) || change.Object.Kind == kindOrganization && r.isForeign(namespace) {
-		namespace = metav1.NamespaceDefault
+	namespace, err := r.placeOf(ctx, change)
+	if err != nil {
+		return nil, err
 	}
 	event, err := r.create(ctx, change, namespace)
-	switch {
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause),
-		apierrors.IsNotFound(err) && !r.expectsNamespace(change):
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) || apierrors.IsNotFound(err) {
 		event, err = r.create(ctx, change, metav1.NamespaceDefault)
 	}
 	if apierrors.IsInvalid(err) || apierrors.IsRequestEntityTooLargeError(err) {
@@ -175,21 +174,48 @@ func (r *Recorder) makeEvent(ctx context.Context, change Change) (*eventsv1.Even
 	return event, err
 }
 
-// isForeign says whether a namespace with an organization's name is somebody else's: nothing is written there.
-func (r *Recorder) isForeign(namespace string) bool {
-	name, _ := v1alpha1.OrganizationOf(namespace)
-	found := &corev1.Namespace{}
-	err := r.client.Get(context.Background(), client.ObjectKey{Name: namespace}, found, snapshot.Shared)
-	return err == nil && found.Labels[v1alpha1.LabelOrganization] != name
-}
+// errNamespaceComes: the namespace of a new organization isn't there yet.
+var errNamespaceComes = errors.New("the organization's namespace is still to come")
 
-// isGoing says whether an organization is being deleted. With its namespace go all Events in it, and the last ones must be
-// there for whoever asks, and for the store.
-func (r *Recorder) isGoing(namespace string) bool {
+// placeOf is the namespace of a change's Event: the organization's, but for one that is going, since all Events in it go
+// with it, and the last ones must be there for whoever asks, and for the store.
+func (r *Recorder) placeOf(ctx context.Context, change Change) (string, error) {
+	namespace := change.Organization
 	name, _ := v1alpha1.OrganizationOf(namespace)
 	organization := &v1alpha1.Organization{}
-	err := r.client.Get(context.Background(), client.ObjectKey{Name: name}, organization, snapshot.Shared)
-	return err == nil && organization.DeletionTimestamp != nil
+	switch err := r.client.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared); {
+	case namespace == "", err == nil && organization.DeletionTimestamp != nil:
+		return metav1.NamespaceDefault, nil
+	case client.IgnoreNotFound(err) != nil:
+		return "", err
+	}
+	found := &corev1.Namespace{}
+	err := r.client.Get(ctx, client.ObjectKey{Name: namespace}, found, snapshot.Shared)
+	switch {
+	case err == nil && change.Object.Kind == kindOrganization && found.Labels[v1alpha1.LabelOrganization] != name:
+		// A namespace with an organization's name is somebody else's: nothing is written there.
+		return metav1.NamespaceDefault, nil
+	case err == nil:
+		return namespace, nil
+	case client.IgnoreNotFound(err) != nil:
+		return "", err
+	case r.expectsNamespace(organization):
+		return "", errNamespaceComes
+	}
+	return metav1.NamespaceDefault, nil
+}
+
+// expectsNamespace says whether the namespace of a new organization may still come.
+func (r *Recorder) expectsNamespace(organization *v1alpha1.Organization) bool {
+	if organization.UID == "" || organization.IsPersonal() {
+		return false
+	}
+	since, found := r.since.Get(organization.UID)
+	if !found {
+		r.since.Add(organization.UID, time.Now())
+		return true
+	}
+	return time.Since(since.(time.Time)) < namespacePatience
 }
 
 func (r *Recorder) create(ctx context.Context, change Change, namespace string) (*eventsv1.Event, error) {
@@ -199,23 +225,6 @@ func (r *Recorder) create(ctx context.Context, change Change, namespace string) 
 		err = nil
 	}
 	return event, err
-}
-
-// expectsNamespace says whether the namespace of a new organization may still come.
-func (r *Recorder) expectsNamespace(change Change) bool {
-	organization := &v1alpha1.Organization{}
-	name, _ := v1alpha1.OrganizationOf(change.Organization)
-	err := r.client.Get(context.Background(), client.ObjectKey{Name: name}, organization, snapshot.Shared)
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	if err != nil || organization.DeletionTimestamp != nil || organization.IsPersonal() {
-		delete(r.since, name)
-		return false
-	}
-	if r.since[name].IsZero() {
-		r.since[name] = time.Now()
-	}
-	return time.Since(r.since[name]) < namespacePatience
 }
 
 // attribute finds who is behind a removal that Kubernetes carries out: with an organization go all objects in its

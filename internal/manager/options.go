@@ -44,7 +44,8 @@ type Options struct {
 	NamespaceLabels map[string]string
 	// ShardSize is the most subjects of one RBAC RoleBinding.
 	ShardSize int
-	// ActivityDatabaseURL is the database that keeps the history: a SQLite file, or postgres://…. Empty: no history is kept.
+	// ActivityDatabaseURL is the database that keeps the history: a SQLite file, or postgres://…. Empty: no history is kept,
+	// as Events neither.
 	ActivityDatabaseURL string
 	// ActivityRetention is how long it keeps it.
 	ActivityRetention time.Duration
@@ -61,6 +62,7 @@ func DefaultOptions() *Options {
 		PersonalOrganizations:   true,
 		NamespaceLabels:         map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
 		ShardSize:               rbac.MaxShardSize,
+		ActivityDatabaseURL:     "activity.db",
 		ActivityRetention:       activity.DefaultRetention,
 	}
 }
@@ -99,7 +101,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 func (o *Options) addHistoryFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ActivityDatabaseURL, "activity-database-url", o.ActivityDatabaseURL,
 		"database that keeps the history of all changes: the path of a SQLite file, for one replica, or "+
-			"postgres://USER:PASSWORD@HOST/NAME; left out: no history is kept")
+			"postgres://USER:PASSWORD@HOST/NAME; empty: no history is kept")
 	flags.DurationVar(&o.ActivityRetention, "activity-retention", o.ActivityRetention,
 		"how long the history is kept, such as 9600h for 400 days")
 }

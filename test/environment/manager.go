@@ -82,8 +82,8 @@ func (c *Cluster) StartManager(ctx context.Context, arguments ...string) (*Manag
 	return manager, manager.start(ctx)
 }
 
-// KeepHistory is the argument of a manager that keeps the history in a file of this cluster's own.
-func (c *Cluster) KeepHistory() string { return "--activity-database-url=" + c.path("activity.db") }
+// ActivityDatabase is the file in which the manager keeps the history.
+func (c *Cluster) ActivityDatabase() string { return c.path("activity.db") }
 
 // ManagerKubeconfig is the path of the kubeconfig that the manager uses.
 func (c *Cluster) ManagerKubeconfig() string { return c.path("manager.kubeconfig") }
@@ -110,6 +110,7 @@ func (m *Manager) start(ctx context.Context) error {
 			"--metrics-bind-address=" + address(metrics),
 			"--webhook-bind-address=" + address(m.webhook),
 			"--api-bind-address=" + address(m.view),
+			"--activity-database-url=" + m.cluster.ActivityDatabase(),
 			"--leader-elect=false",
 		}
 		m.process, err = m.cluster.launch(command{name: ManagerProcess, path: m.binary, arguments: slices.Concat(defaults, m.arguments)})
