@@ -82,5 +82,5 @@ e2e: k8s build ## Run the end-to-end tests: the control plane, Roster as a proce
 	@mkdir -p bin/reports
 	ROSTER_MANAGER=$(CURDIR)/bin/roster $(GINKGO) --json-report=e2e.json test/e2e
 
-bench: k8s build ## Run the benchmarks and print two tables. ARGS=--help shows how to run parts.
+bench: k8s build ## Run the benchmarks and print three tables. ARGS=--help shows how to run parts.
 	@ROSTER_MANAGER=$(CURDIR)/bin/roster go run ./test/benchmarks $(ARGS)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -35,6 +36,7 @@ type affected func(ctx context.Context, object client.Object) ([]string, error)
 func (r *Reconciler) following(find affected) handler.EventHandler {
 	return r.handle(find, func(organization string, object client.Object, isNews bool) {
 		r.arrivals.mark(organization)
+		waiting.arrive(organization, time.Now())
 		if isNews {
 			r.causes.note(organization, object)
 		}

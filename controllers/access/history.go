@@ -1,13 +1,13 @@
 package access
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -37,8 +37,9 @@ type causes struct {
 
 // cause is what happened to one organization since its last sync began.
 type cause struct {
-	changes  []history.Cause
-	tampered sets.Set[types.NamespacedName]
+	changes []history.Cause
+	// tampered are the versions of the bindings that others changed.
+	tampered map[types.NamespacedName]string
 }
 
 func (c *causes) change(organization string, do func(*cause)) {
@@ -48,7 +49,7 @@ func (c *causes) change(organization string, do func(*cause)) {
 		c.byOrganization = map[string]*cause{}
 	}
 	if c.byOrganization[organization] == nil {
-		c.byOrganization[organization] = &cause{tampered: sets.New[types.NamespacedName]()}
+		c.byOrganization[organization] = &cause{tampered: map[types.NamespacedName]string{}}
 	}
 	do(c.byOrganization[organization])
 }
@@ -71,7 +72,9 @@ func (c *causes) note(organization string, object client.Object) {
 // noteTampering remembers that a binding of Roster's was changed by somebody else.
 func (c *causes) noteTampering(organization string, binding client.Object) {
 	if _, own := c.ownDeletions.LoadAndDelete(binding.GetUID()); !own {
-		c.change(organization, func(cause *cause) { cause.tampered.Insert(client.ObjectKeyFromObject(binding)) })
+		c.change(organization, func(cause *cause) {
+			cause.tampered[client.ObjectKeyFromObject(binding)] = binding.GetResourceVersion()
+		})
 	}
 }
 
@@ -101,8 +104,26 @@ func (c *causes) peek(organization string) []history.Cause {
 func (c *causes) giveBack(organization string, taken cause) {
 	c.change(organization, func(cause *cause) {
 		cause.changes = append(taken.changes, cause.changes...)
-		cause.tampered = cause.tampered.Union(taken.tampered)
+		for binding, version := range taken.tampered {
+			if _, known := cause.tampered[binding]; !known {
+				cause.tampered[binding] = version
+			}
+		}
 	})
+}
+
+// takeCause takes what the next sync follows from. A write of this manager's own that came back before it was noted was
+// taken for somebody else's; by now it is noted.
+func (r *Reconciler) takeCause(organization string) cause {
+	taken := r.causes.take(organization)
+	maps.DeleteFunc(taken.tampered, r.ownWrites.matchVersion)
+	return taken
+}
+
+// isTampered says whether somebody else changed a binding since the last sync.
+func (s *organizationSync) isTampered(namespace, binding string) bool {
+	_, tampered := s.cause.tampered[types.NamespacedName{Namespace: namespace, Name: binding}]
+	return tampered
 }
 
 // keepCause leaves to the next sync what this one didn't finish.
@@ -114,35 +135,75 @@ func (s *organizationSync) keepCause() {
 
 // recordEffects has recorded what the sync did, one change a namespace.
 func (s *organizationSync) recordEffects() {
-	if s.History == nil || len(s.written.done) == 0 {
+	s.countTampering()
+	isFirst := s.passes.of(s.result.Organization) == nil
+	if s.History == nil || len(s.written.done) == 0 && !isFirst {
 		return
 	}
-	causes := s.cause.changes
-	if len(causes) == 0 {
-		// The cache may show a change a moment before this controller is told of it.
-		causes = s.causes.peek(s.result.Organization)
-	}
-	namespaces := map[string]*corev1.Namespace{}
-	for _, namespace := range s.world.Namespaces {
-		namespaces[namespace.Name] = namespace
-	}
-	projects := map[string]*v1alpha1.Project{}
-	for _, project := range s.world.Projects {
-		projects[project.Name] = project
-	}
-	otherwise := s.otherwise()
+	effects := s.effects()
 	for _, change := range s.written.done {
-		namespace := namespaces[change.Namespace]
-		if namespace != nil && namespace.DeletionTimestamp != nil {
-			// What is in it goes with it.
+		if access, found := effects.in(change.Namespace); found {
+			s.recordAccess(access, change)
+		}
+	}
+	if isFirst && s.written.err() == nil && !s.written.interrupted && !s.written.outdated {
+		effects.recordStanding()
+	}
+}
+
+// effects are what a sync did to who holds what.
+type effects struct {
+	*organizationSync
+	namespaces   map[string]*corev1.Namespace
+	projects     map[string]*v1alpha1.Project
+	causes       []history.Cause
+	otherwise    history.Actor
+	fingerprints rbac.Fingerprints
+}
+
+func (s *organizationSync) effects() *effects {
+	e := &effects{
+		organizationSync: s, causes: s.cause.changes, otherwise: s.otherwise(),
+		namespaces: map[string]*corev1.Namespace{}, projects: map[string]*v1alpha1.Project{},
+	}
+	if len(e.causes) == 0 {
+		// The cache may show a change a moment before this controller is told of it.
+		e.causes = s.causes.peek(s.result.Organization)
+	}
+	for _, namespace := range s.world.Namespaces {
+		e.namespaces[namespace.Name] = namespace
+	}
+	for _, project := range s.world.Projects {
+		e.projects[project.Name] = project
+	}
+	return e
+}
+
+// in is about a namespace of the organization, if it stays: what is in one that is being deleted goes with it.
+func (e *effects) in(name string) (history.Access, bool) {
+	namespace := e.namespaces[name]
+	if namespace != nil && namespace.DeletionTimestamp != nil {
+		return history.Access{}, false
+	}
+	access := e.accessIn(name)
+	if namespace != nil {
+		access.Object = placeOf(access.Object, e.projects[namespace.Labels[v1alpha1.LabelProject]])
+	}
+	access.Causes, access.Otherwise = e.causes, e.otherwise
+	access.State = e.fingerprints.Of(e.desired[name])
+	return access, true
+}
+
+// recordStanding says how access stands after the first sync of this run. The run before may have been killed between
+// changing it and recording that.
+func (e *effects) recordStanding() {
+	for _, namespace := range e.world.Namespaces {
+		if namespace.Labels[v1alpha1.LabelOrganization] != e.result.Organization {
 			continue
 		}
-		access := s.accessIn(change.Namespace)
-		if namespace != nil {
-			access.Object = placeOf(access.Object, projects[namespace.Labels[v1alpha1.LabelProject]])
+		if access, found := e.in(namespace.Name); found {
+			e.History.Later(access.Standing(e.desired[namespace.Name]))
 		}
-		access.Causes, access.Otherwise = causes, otherwise
-		s.recordAccess(access, change)
 	}
 }
 
@@ -160,8 +221,7 @@ func placeOf(organization history.Object, project *v1alpha1.Project) history.Obj
 func (s *organizationSync) recordAccess(access history.Access, change rbac.NamespaceChange) {
 	var undone []rbac.Exchange
 	for _, exchange := range change.Exchanges {
-		key := types.NamespacedName{Namespace: change.Namespace, Name: exchange.Binding}
-		if s.cause.tampered.Has(key) {
+		if s.isTampered(change.Namespace, exchange.Binding) {
 			undone = append(undone, exchange)
 			continue
 		}

@@ -19,7 +19,11 @@ func (w *ownWrites) note(written client.Object) {
 // match says whether an object is as this manager wrote it last. One that comes back before its write was noted isn't
 // recognized, and costs a sync.
 func (w *ownWrites) match(seen client.Object) bool {
-	return w.versions.CompareAndDelete(client.ObjectKeyFromObject(seen), seen.GetResourceVersion())
+	return w.matchVersion(client.ObjectKeyFromObject(seen), seen.GetResourceVersion())
+}
+
+func (w *ownWrites) matchVersion(binding client.ObjectKey, version string) bool {
+	return w.versions.CompareAndDelete(binding, version)
 }
 
 func (w *ownWrites) forget(gone client.Object) {

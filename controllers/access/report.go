@@ -29,7 +29,9 @@ func (s *organizationSync) report(ctx context.Context) error {
 		return s.reportStrays(ctx, v1alpha1.OrganizationNamespace(s.result.Organization))
 	}
 	organization := s.world.Organizations[0]
-	errs := []error{s.writeStatus(ctx, organization, s.organizationStatus(organization.DeepCopy()))}
+	after := s.organizationStatus(organization.DeepCopy())
+	s.count(organization, after)
+	errs := []error{s.writeStatus(ctx, organization, after)}
 	if s.result.Ended {
 		return errors.Join(errs...)
 	}

@@ -29,7 +29,9 @@ type organizationSync struct {
 	result  engine.Result
 	missing sets.Set[string] // ClusterRoles that aren't there yet
 	// legacy are the bindings that Roster didn't make, by namespace.
-	legacy  map[string][]v1alpha1.LegacyBinding
+	legacy map[string][]v1alpha1.LegacyBinding
+	// desired is who is to hold what.
+	desired rbac.Desired
 	written written
 	// objectErr is why those who run the organization may not reach its object as they should.
 	objectErr error
@@ -54,8 +56,8 @@ type organizationSync struct {
 // sync makes the cluster's RBAC what the engine says for one organization: what takes access away first, then the
 // finalizers, then what gives access, and last what is to be said of it.
 func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.Result, error) {
-	arrived := r.arrivals.count(organization)
-	s := &organizationSync{Reconciler: r, missing: sets.New[string](), cause: r.causes.take(organization)}
+	arrived, since := r.arrivals.count(organization), waiting.begin(organization)
+	s := &organizationSync{Reconciler: r, missing: sets.New[string](), cause: r.takeCause(organization)}
 	s.result.Organization = organization
 	defer s.keepCause()
 	var err error
@@ -85,6 +87,9 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		return s.done(errors.Join(s.guardErr, s.written.err()))
 	}
 	s.isWritten = len(s.written.failed) == 0
+	if s.written.err() == nil {
+		waiting.end(organization, since, time.Now())
+	}
 	if s.guardErr == nil {
 		s.guardErr = s.keepAccess(ctx)
 	}
@@ -174,6 +179,7 @@ func (s *organizationSync) changes(ctx context.Context) ([]rbac.NamespaceChange,
 		}
 		return binds
 	})
+	s.desired = desired
 	differ := rbac.Differ{Organization: s.result.Organization, ShardSize: s.ShardSize}
 	return differ.Difference(desired, actual), nil
 }
@@ -235,6 +241,7 @@ func (s *organizationSync) recordPass(ctx context.Context, arrived uint64) error
 	organization := s.result.Organization
 	if s.result.Lineage == nil {
 		s.passes.forget(organization)
+		totals.forget(organization)
 		s.pass = &pass{revokesFailed: s.written.revokesFailed}
 		return nil
 	}

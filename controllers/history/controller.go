@@ -20,7 +20,7 @@ import (
 const (
 	// baselinePatience is how long the history waits for the store when it starts. After that it follows the changes, and
 	// compares with what was recorded before when the store is there.
-	baselinePatience = 15 * time.Second
+	baselinePatience = 2 * time.Second
 	forever          = math.MaxInt64
 	// retry is how soon a store is asked again.
 	retry = time.Second
@@ -46,20 +46,34 @@ func (c *Controller) Start(ctx context.Context) error {
 	c.lanes.start(ctx, c.Recorder.Write)
 	defer c.lanes.wait()
 	c.followEvents(ctx)
-	go c.Recorder.Taken(ctx, func(change history.Change) { c.lanes.put(change.Object.UID, []history.Change{change}) })
-	c.sights.postponed = !c.loadBaseline(ctx, baselinePatience)
+	c.sights.postpone()
+	go c.Recorder.Taken(ctx, c.takeEffect)
+	loaded := c.loadBaseline(ctx, baselinePatience)
+	if loaded {
+		c.compareWaiting(ctx)
+	}
 	if err := c.watch(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
-	if c.sights.postponed && !c.loadBaseline(ctx, forever) {
-		return nil
-	}
-	for _, sight := range c.sights.waiting() {
-		c.compare(ctx, sight)
+	if !loaded {
+		if !c.loadBaseline(ctx, forever) {
+			return nil
+		}
+		c.compareWaiting(ctx)
 	}
 	c.recordVanished()
 	<-ctx.Done()
 	return nil
+}
+
+// takeEffect has a change recorded that the access sync made, and how access stands where that isn't what was recorded
+// last: a manager that was killed may have changed it and not recorded that any more.
+func (c *Controller) takeEffect(change history.Change) {
+	if change.Standing && (!c.sights.addStanding(change) || c.Baseline.Stands(change)) {
+		return
+	}
+	c.Baseline.Recorded(change)
+	c.lanes.put(change.Object.UID, []history.Change{change})
 }
 
 // followEvents reads the Events of earlier runs, before this one makes any.
@@ -129,6 +143,17 @@ func (c *Controller) handler(ctx context.Context, kind history.Kind) toolscache.
 				c.lanes.put(object.GetUID(), kind.Changes(object, nil))
 			}
 		},
+	}
+}
+
+// compareWaiting compares what was seen before there was something to compare it with.
+func (c *Controller) compareWaiting(ctx context.Context) {
+	sights, standing := c.sights.waiting()
+	for _, sight := range sights {
+		c.compare(ctx, sight)
+	}
+	for _, change := range standing {
+		c.takeEffect(change)
 	}
 }
 

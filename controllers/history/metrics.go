@@ -27,20 +27,34 @@ var (
 
 func init() {
 	metrics.Registry.MustRegister(pending, recorded, failures,
-		ofWriter("roster_activity_queue_records", "Records that wait for the activity store.",
+		ofWriter("roster_activity_queue_records", "Records that wait for the activity store.", gauge,
 			func(state activity.WriterState) float64 { return float64(state.Depth) }),
-		ofWriter("roster_activity_queue_age_seconds", "How long the oldest of them has waited.",
+		ofWriter("roster_activity_queue_age_seconds", "How long the oldest of them has waited.", gauge,
 			func(state activity.WriterState) float64 { return secondsSince(state.Oldest) }),
-		ofWriter("roster_activity_refused_records", "Records that didn't fit in memory and are read from Events again.",
+		ofWriter("roster_activity_stored_records_total", "Records that were handed to the activity store.", counter,
+			func(state activity.WriterState) float64 { return float64(state.Stored) }),
+		ofWriter("roster_activity_refused_records_total",
+			"Records that didn't fit in memory and are read from Events again.", counter,
 			func(state activity.WriterState) float64 { return float64(state.Refused) }),
-		ofWriter("roster_activity_failing_seconds", "For how long the activity store has taken nothing; 0 while it does.",
+		ofWriter("roster_activity_failing_seconds", "For how long the activity store has taken nothing; 0 while it does.", gauge,
 			func(state activity.WriterState) float64 { return secondsSince(state.FailingSince) }),
 	)
 }
 
+// makeMetric makes a metric of what a function says at each scrape.
+type makeMetric func(options prometheus.Opts, value func() float64) prometheus.Collector
+
+func gauge(options prometheus.Opts, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts(options), value)
+}
+
+func counter(options prometheus.Opts, value func() float64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts(options), value)
+}
+
 // ofWriter shows a part of the Writer's state; 0 while this process doesn't lead.
-func ofWriter(name, help string, value func(activity.WriterState) float64) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+func ofWriter(name, help string, build makeMetric, value func(activity.WriterState) float64) prometheus.Collector {
+	return build(prometheus.Opts{Name: name, Help: help}, func() float64 {
 		writer := writing.Load()
 		if writer == nil {
 			return 0

@@ -16,14 +16,21 @@ type sight struct {
 	object client.Object
 }
 
-// sights are the objects that were there when this run began.
+// sights are the objects that were there when this run began, and how access stood then.
 type sights struct {
+	lock sync.Mutex
 	// postponed: there is nothing yet that they could be compared with.
 	postponed bool
+	seen      sets.Set[types.UID]
+	kept      []sight
+	standing  []history.Change
+}
 
-	lock sync.Mutex
-	seen sets.Set[types.UID]
-	kept []sight
+// postpone keeps what is seen until waiting is called.
+func (s *sights) postpone() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.postponed = true
 }
 
 // add notes an object, and says whether it is to be compared now.
@@ -40,11 +47,21 @@ func (s *sights) add(sight sight) (compare bool) {
 	return !s.postponed
 }
 
-// waiting are those whose comparison was postponed.
-func (s *sights) waiting() []sight {
+// addStanding notes how access stands, and says whether it is to be compared now.
+func (s *sights) addStanding(change history.Change) (compare bool) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	kept := s.kept
-	s.kept = nil
-	return kept
+	if s.postponed {
+		s.standing = append(s.standing, change)
+	}
+	return !s.postponed
+}
+
+// waiting are those whose comparison was postponed. From now on nothing is.
+func (s *sights) waiting() ([]sight, []history.Change) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	kept, standing := s.kept, s.standing
+	s.kept, s.standing, s.postponed = nil, nil, false
+	return kept, standing
 }

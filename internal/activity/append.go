@@ -1,6 +1,7 @@
 package activity
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"maps"
@@ -168,7 +169,7 @@ func latestOf(entries []LogEntry) (newest, latest map[string]row) {
 			texts:   []string{uid, entry.Namespace, entry.Object.Kind, entry.Object.Namespace, entry.Object.Name},
 		}
 		if entry.Field != "" {
-			latest[uid+"\x00"+entry.Field] = row{texts: []string{uid, entry.Field, entry.New}}
+			latest[uid+"\x00"+entry.Field] = row{texts: []string{uid, entry.Field, cmp.Or(entry.State, entry.New)}}
 		}
 	}
 	return newest, latest

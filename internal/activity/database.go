@@ -24,6 +24,7 @@ type database interface {
 	// usable tells whether what the connections lead to is still the database that was opened.
 	usable() error
 	pools() (reading, writing *sql.DB)
+	close() error
 }
 
 // openDatabase takes postgres://… for PostgreSQL, and a path or file:/path for SQLite.
@@ -39,7 +40,11 @@ func openDatabase(address string) (database, error) {
 	case scheme == "file":
 		return openSQLiteURL(rest)
 	}
-	// The rest of the URL may hold a password.
-	return nil, fmt.Errorf("the activity database URL begins with %q: give a path, file:/path or "+
-		"postgres://user@host/name", scheme+":")
+	return nil, unknownScheme(scheme)
+}
+
+// unknownScheme doesn't repeat the rest of the URL, which may hold a password.
+func unknownScheme(scheme string) error {
+	return fmt.Errorf("the activity database URL begins with %q: give a path, file:/path or postgres://user@host/name",
+		scheme+":")
 }

@@ -29,6 +29,9 @@ var (
 	ErrInvalidContinue = errors.New("continue is not a token that a list of activities has given: leave it out to begin anew")
 )
 
+// errReplaced: what was stored is somewhere else now.
+var errReplaced = errors.New("the file isn't the one any more that was opened")
+
 var reasons = map[error]string{
 	ErrCorrupt: "DatabaseCorrupt", ErrFull: "DatabaseFull", ErrLocked: "DatabaseLocked", ErrAway: "DatabaseAway",
 	ErrNewerSchema: "DatabaseNewer",

@@ -33,6 +33,8 @@ func openPostgreSQL(address string) (database, error) {
 
 func (d *postgresDatabase) pools() (reading, writing *sql.DB) { return d.pool, d.pool }
 
+func (d *postgresDatabase) close() error { return d.pool.Close() }
+
 func (d *postgresDatabase) usable() error { return nil }
 
 func (d *postgresDatabase) beginMigration(ctx context.Context, tx *sql.Tx) error {

@@ -60,6 +60,8 @@ type Record struct {
 	Gone bool
 	// Cause is the key of the change that this one follows from.
 	Cause string
+	// State is what Latest and LatestAll give as the field's value where New doesn't tell it whole; left out, they give New.
+	State string
 }
 
 // LogEntry is a record as the store keeps it, in its place in the chain.
@@ -106,7 +108,7 @@ func (r Record) complete(now time.Time) Record {
 func (r *Record) texts() []*string {
 	return []*string{
 		&r.Namespace, &r.Key, &r.Object.Kind, &r.Object.Namespace, &r.Object.Name, (*string)(&r.Object.UID),
-		&r.Actor, &r.ActorUnknownBecause, &r.Action, &r.Field, &r.Previous, &r.New, &r.Note, &r.Cause,
+		&r.Actor, &r.ActorUnknownBecause, &r.Action, &r.Field, &r.Previous, &r.New, &r.Note, &r.Cause, &r.State,
 	}
 }
 

@@ -34,6 +34,7 @@ var migrations = []string{
 		new TEXT NOT NULL,
 		note TEXT NOT NULL,
 		cause TEXT NOT NULL,
+		state TEXT NOT NULL,
 		previous_hash TEXT NOT NULL,
 		hash TEXT NOT NULL,
 		PRIMARY KEY (namespace, sequence)
@@ -77,7 +78,7 @@ var (
 		numbers: []string{"sequence", "time", "coalesced", "gone"},
 		texts: []string{
 			"namespace", "record_key", "object_kind", "object_namespace", "object_name", "object_uid",
-			"actor", "actor_unknown_because", "action", "field", "previous", "new", "note", "cause",
+			"actor", "actor_unknown_because", "action", "field", "previous", "new", "note", "cause", "state",
 			"previous_hash", "hash",
 		},
 	}

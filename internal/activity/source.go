@@ -56,7 +56,10 @@ func (s *Source) With(ctx context.Context, do func(*Store) error) error {
 		return err
 	}
 	err = do(store)
-	if errors.Is(err, ErrCorrupt) || store.database.usable() != nil {
+	switch wrong := store.database.usable(); {
+	case errors.Is(wrong, ErrCorrupt):
+		// Closing it would write into a file that somebody may want to look at. It is let go once it was moved aside.
+	case wrong != nil, errors.Is(err, ErrCorrupt):
 		return errors.Join(err, s.discard(store))
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	_ "modernc.org/sqlite" // The driver registers itself.
 )
@@ -19,15 +20,22 @@ import (
 // pragmas are set on each connection, unless the URL sets them. FULL: what was acknowledged survives a power cut.
 var pragmas = []string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)"}
 
+// sqliteHeader is what every SQLite file begins with.
+const sqliteHeader = "SQLite format 3\x00"
+
 // sqliteDatabase has one connection that writes, since SQLite has one writer at a time, and others that read beside it.
 type sqliteDatabase struct {
-	path             string
-	opened           os.FileInfo
+	path   string
+	opened os.FileInfo
+	// file is open beside the connections, to look at it; nil where nothing is written. It is closed after them: with the
+	// first file that a process closes, its locks on it go, also those of the connections.
+	file             *os.File
+	begun, damaged   atomic.Bool
 	reading, writing *sql.DB
 }
 
 func openSQLite(path string, options url.Values) (database, error) {
-	opened, err := touch(path)
+	file, opened, err := touch(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
@@ -37,44 +45,55 @@ func openSQLite(path string, options url.Values) (database, error) {
 	options["_pragma"] = withDefaults(options["_pragma"])
 	reading, err := sql.Open("sqlite", sqliteName(path, options))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, file.Close())
 	}
 	// A transaction that begins by reading couldn't always go on to write.
 	options.Set("_txlock", "immediate")
 	writing, err := sql.Open("sqlite", sqliteName(path, options))
 	if err != nil {
-		return nil, errors.Join(err, reading.Close())
+		return nil, errors.Join(err, reading.Close(), file.Close())
 	}
 	writing.SetMaxOpenConns(1)
 	reading.SetMaxOpenConns(4)
-	return &sqliteDatabase{path: path, opened: opened, reading: reading, writing: writing}, nil
+	return &sqliteDatabase{path: path, opened: opened, file: file, reading: reading, writing: writing}, nil
 }
 
-// openSQLiteURL takes what stands behind "file:", with or without the two slashes of a host that isn't there.
 func openSQLiteURL(rest string) (database, error) {
-	escaped, query, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "?")
-	path, err := url.PathUnescape(escaped)
+	path, options, err := parseSQLiteURL(rest)
 	if err != nil {
-		return nil, fmt.Errorf("the activity database URL file:%s: %w", rest, err)
-	}
-	options, err := url.ParseQuery(query)
-	if err != nil {
-		return nil, fmt.Errorf("the options of the activity database URL file:%s: %w", rest, err)
+		return nil, err
 	}
 	return openSQLite(path, options)
 }
 
+// parseSQLiteURL takes what stands behind "file:", with or without the two slashes of a host that isn't there.
+func parseSQLiteURL(rest string) (path string, options url.Values, err error) {
+	escaped, query, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "?")
+	path, err = url.PathUnescape(escaped)
+	if err != nil {
+		return "", nil, fmt.Errorf("the activity database URL file:%s: %w", rest, err)
+	}
+	options, err = url.ParseQuery(query)
+	if err != nil {
+		return "", nil, fmt.Errorf("the options of the activity database URL file:%s: %w", rest, err)
+	}
+	return path, options, nil
+}
+
 // touch makes the file, which holds names of people, for nobody but its owner.
-func touch(path string) (os.FileInfo, error) {
+func touch(path string) (*os.File, os.FileInfo, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	info, err := file.Stat()
-	return info, errors.Join(err, file.Close())
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return file, info, nil
 }
 
 func sqliteName(path string, options url.Values) string {
@@ -94,16 +113,47 @@ func withDefaults(given []string) []string {
 
 func (d *sqliteDatabase) pools() (reading, writing *sql.DB) { return d.reading, d.writing }
 
-// usable notices that the file was moved or deleted: SQLite would go on writing to what nobody will ever find again.
+func (d *sqliteDatabase) close() error {
+	err := errors.Join(d.reading.Close(), d.writing.Close())
+	if d.file == nil {
+		return err
+	}
+	if closing := d.file.Close(); !errors.Is(closing, os.ErrClosed) {
+		err = errors.Join(err, closing)
+	}
+	return err
+}
+
+// usable notices that the file was moved or deleted: SQLite would go on writing to what nobody will ever find again. And
+// that it was overwritten: SQLite would go on for long with the pages that it has in memory.
 func (d *sqliteDatabase) usable() error {
 	now, err := os.Stat(d.path)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrAway, err)
+		return fmt.Errorf("%w: %w: %w", ErrAway, errReplaced, err)
 	}
 	if !os.SameFile(d.opened, now) {
-		return fmt.Errorf("%w: %s is another file than the one that was opened", ErrAway, d.path)
+		return fmt.Errorf("%w: %w", ErrAway, errReplaced)
+	}
+	if d.isDamaged() {
+		return fmt.Errorf("%w: %s was overwritten while it was open", ErrCorrupt, d.path)
 	}
 	return nil
+}
+
+// isDamaged stays true: what is copied over a file that is open doesn't fit what the connections have in memory.
+func (d *sqliteDatabase) isDamaged() bool {
+	if d.file == nil || d.damaged.Load() {
+		return d.damaged.Load()
+	}
+	header := make([]byte, len(sqliteHeader))
+	_, err := d.file.ReadAt(header, 0)
+	switch whole := err == nil && string(header) == sqliteHeader; {
+	case whole:
+		d.begun.Store(true)
+	case d.begun.Load():
+		d.damaged.Store(true)
+	}
+	return d.damaged.Load()
 }
 
 // beginMigration needs no lock: every transaction that writes has one.

@@ -34,7 +34,7 @@ func Open(ctx context.Context, url string, clock clock.PassiveClock) (*Store, er
 
 // Close ends all connections.
 func (s *Store) Close() error {
-	return errors.Join(s.reading.Close(), s.writing.Close())
+	return s.database.close()
 }
 
 // Ping tells whether the database answers.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
 )
@@ -29,8 +30,8 @@ type WriterOptions struct {
 	Backoff wait.Backoff
 	// Timeout bounds one append (default 30 s), Drain what is done after the end was asked for (default 10 s).
 	Timeout, Drain time.Duration
-	// Rebuild gives the records of the changes that Kubernetes still knows, oldest first. It is asked at the start, and
-	// after records didn't fit in memory. Without it, they are lost.
+	// Rebuild gives the records of the changes that Kubernetes still knows, oldest first. It is asked at the start, after
+	// records didn't fit in memory, and when what was stored is lost. Without it, they are lost.
 	Rebuild func(ctx context.Context) ([]Record, error)
 }
 
@@ -39,7 +40,8 @@ type WriterOptions struct {
 //
 // Memory is bounded. When the queue is full, the Writer takes no more records until it is empty again, and then asks
 // Rebuild for the changes that Kubernetes Events still hold, which is an hour's; keys keep what is stored already from
-// being stored twice. The same happens at the start, for what a killed manager had in memory. So a change is lost only
+// being stored twice. The same happens at the start, for what a killed manager had in memory, and when the database turns
+// out to be damaged or another one, so that a new one begins with what is still known. So a change is lost only
 // if the database is away until after its Event has expired and either the queue was full or the manager stopped.
 type Writer struct {
 	appender Appender
@@ -219,11 +221,18 @@ func (w *Writer) rebuildQueue(ctx context.Context) error {
 	defer w.mutex.Unlock()
 	w.rebuild = false
 	now := w.options.Clock.Now()
-	for i := range older {
-		older[i] = older[i].complete(now)
-		w.bytes += older[i].size()
+	waiting := sets.New[string]()
+	for _, record := range w.queue {
+		waiting.Insert(record.Key)
 	}
-	w.queue = append(older, w.queue...)
+	queue := make([]Record, 0, len(older)+len(w.queue))
+	for _, record := range older {
+		if record = record.complete(now); !waiting.Has(record.Key) {
+			w.bytes += record.size()
+			queue = append(queue, record)
+		}
+	}
+	w.queue = append(queue, w.queue...)
 	return nil
 }
 
@@ -245,6 +254,9 @@ func (w *Writer) remove(batch []Record) {
 	w.state.Stored += int64(len(batch))
 }
 
+// isLost says whether an error may mean that what was stored is no more, and that another database takes its place.
+func isLost(err error) bool { return errors.Is(err, ErrCorrupt) || errors.Is(err, errReplaced) }
+
 // note keeps the error, and says it once when it begins and once when it is over.
 func (w *Writer) note(ctx context.Context, err error) {
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
@@ -252,6 +264,9 @@ func (w *Writer) note(ctx context.Context, err error) {
 	}
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
+	if isLost(err) && !isLost(w.state.LastError) {
+		w.rebuild = w.options.Rebuild != nil
+	}
 	switch {
 	case err != nil && w.state.LastError == nil:
 		w.state.FailingSince = w.options.Clock.Now()

@@ -236,6 +236,29 @@ var _ = Describe("The writer", func() {
 		Expect(writer.State().Depth).To(Equal(3))
 	})
 
+	It("begins a new file, where an open one is overwritten, with what Kubernetes still knows", func(ctx SpecContext) {
+		path := filepath.Join(GinkgoT().TempDir(), "activity.db")
+		source := NewSource(path, clock.RealClock{})
+		DeferCleanup(source.Close)
+		writer := startWriter(source, WriterOptions{
+			Backoff: quick,
+			Rebuild: func(context.Context) ([]Record, error) { return changes(1, 12), nil },
+		})
+		Eventually(writer.State).Should(HaveField("Stored", BeEquivalentTo(12)))
+		Expect(os.WriteFile(path, make([]byte, 5000), 0o600)).To(Succeed())
+		writer.Record(changes(11, 20)...)
+		Eventually(writer.State).Should(And(HaveField("LastError", MatchError(ErrCorrupt)), HaveField("Depth", 20)))
+
+		Expect(os.Rename(path, path+".aside")).To(Succeed())
+		Eventually(writer.State).Should(HaveField("LastError", BeNil()))
+		Eventually(writer.State).Should(HaveField("Depth", 0))
+		store, err := source.Store(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		expectHolds(ctx, store, "org-acme", 20)
+		expectOrder(ctx, store, 20)
+		Expect(os.ReadFile(path+".aside")).To(Equal(make([]byte, 5000)), "the damaged file is left as it was")
+	})
+
 	It("waits for a damaged file to be moved aside, and then goes on by itself", func(ctx SpecContext) {
 		path := filepath.Join(GinkgoT().TempDir(), "activity.db")
 		Expect(os.WriteFile(path, make([]byte, 5000), 0o600)).To(Succeed())

@@ -108,7 +108,8 @@ func (r *review) refuseDuplicate(before, after *v1alpha1.Membership) error {
 	}
 	for _, other := range memberships {
 		if other.Namespace == after.Namespace && other.Name != after.Name && other.DeletionTimestamp == nil {
-			return invalid("spec.user: %q has the Membership %q in this organization already; change that one", after.Spec.User,
+			return invalid(ruleDuplicateMembership,
+				"spec.user: %q has the Membership %q in this organization already; change that one", after.Spec.User,
 				other.Name)
 		}
 	}
@@ -128,8 +129,9 @@ func (r *review) refuseSuspendedOwner(before, after *v1alpha1.Membership) error 
 	if member.Source != v1alpha1.SourceOwner {
 		return nil
 	}
-	return invalid("spec.suspended: %q is an owner of organization %s, whom no Membership suspends; an owner takes the user out of "+
-		"its spec.owners, or somebody deactivates the User", after.Spec.User, member.Via[0].Name)
+	return invalid(ruleSuspendedOwner,
+		"spec.suspended: %q is an owner of organization %s, whom no Membership suspends; an owner takes the user out of "+
+			"its spec.owners, or somebody deactivates the User", after.Spec.User, member.Via[0].Name)
 }
 
 func newRoles(before, after *v1alpha1.Membership) []v1alpha1.RoleName {

@@ -76,8 +76,9 @@ func (r *review) refuseTakenNamespace(organization *v1alpha1.Organization) error
 		return err
 	}
 	if access.CheckOrganizationNamespace(namespace, organization.Name) == access.NamespaceTaken {
-		return invalid("metadata.name: namespace %q is there already and isn't this organization's; choose another name, or let who "+
-			"may edit namespaces label it %s=%s first", name, v1alpha1.LabelOrganization, organization.Name)
+		return invalid(ruleNamespaceTaken,
+			"metadata.name: namespace %q is there already and isn't this organization's; choose another name, or let who "+
+				"may edit namespaces label it %s=%s first", name, v1alpha1.LabelOrganization, organization.Name)
 	}
 	return nil
 }
@@ -87,7 +88,8 @@ func (r *review) checkParent(organization *v1alpha1.Organization) error {
 	path := []string{organization.Name}
 	for name := organization.Spec.Parent; name != ""; {
 		if slices.Contains(path, name) {
-			return invalid("spec.parent: %q is below organization %s, which can't be below it as well; choose another parent",
+			return invalid(ruleParentCycle,
+				"spec.parent: %q is below organization %s, which can't be below it as well; choose another parent",
 				organization.Spec.Parent, organization.Name)
 		}
 		parent := &v1alpha1.Organization{}
@@ -102,7 +104,8 @@ func (r *review) checkParent(organization *v1alpha1.Organization) error {
 			break
 		}
 		if parent.IsPersonal() {
-			return invalid("spec.parent: %q is a Personal organization, which has none below it; choose another parent", name)
+			return invalid(ruleParentPersonal,
+				"spec.parent: %q is a Personal organization, which has none below it; choose another parent", name)
 		}
 		path = append(path, name)
 		name = parent.Spec.Parent
@@ -112,7 +115,8 @@ func (r *review) checkParent(organization *v1alpha1.Organization) error {
 		return err
 	}
 	if depth := len(path) + below; depth > v1alpha1.MaxOrganizationDepth {
-		return invalid("spec.parent: below %q the organizations would be %d deep, and may be %d; choose a parent further up",
+		return invalid(ruleTooDeep,
+			"spec.parent: below %q the organizations would be %d deep, and may be %d; choose a parent further up",
 			organization.Spec.Parent, depth, v1alpha1.MaxOrganizationDepth)
 	}
 	return nil
@@ -154,8 +158,9 @@ func (r *review) refuseLosingOwners(before, after *v1alpha1.Organization) error 
 	if err != nil || len(have) > 0 {
 		return err
 	}
-	return invalid("spec.owners: none of %s may act now (deactivated, or without a second factor where one is required), and one of "+
-		"the owners must; keep one of %s", joined(after.Spec.Owners), joined(had))
+	return invalid(ruleUnavailableOwners,
+		"spec.owners: none of %s may act now (deactivated, or without a second factor where one is required), and one of "+
+			"the owners must; keep one of %s", joined(after.Spec.Owners), joined(had))
 }
 
 // refuseMFAWithoutOwner: nobody could act any more.
@@ -164,6 +169,7 @@ func (r *review) refuseMFAWithoutOwner(organization *v1alpha1.Organization) erro
 	if err != nil || len(available) > 0 {
 		return err
 	}
-	return invalid("spec.requireMFA: none of the owners has a second factor enrolled, so nobody could act for organization %s any "+
-		"more; let one of them enroll first: %s", organization.Name, joined(organization.Spec.Owners))
+	return invalid(ruleMFAWithoutOwner,
+		"spec.requireMFA: none of the owners has a second factor enrolled, so nobody could act for organization %s any "+
+			"more; let one of them enroll first: %s", organization.Name, joined(organization.Spec.Owners))
 }

@@ -47,11 +47,13 @@ func (r *review) checkProjectNamespace(name string, project *v1alpha1.Project) e
 	}
 	switch access.CheckProjectNamespace(name, namespace, r.organization, project.Name) {
 	case access.NamespaceForbidden:
-		return invalid("spec.namespaces: %q can't be a project's namespace: it is the cluster's or an organization's own, or longer "+
-			"than 63 characters; name another", name)
+		return invalid(ruleNamespaceForbidden,
+			"spec.namespaces: %q can't be a project's namespace: it is the cluster's or an organization's own, or longer "+
+				"than 63 characters; name another", name)
 	case access.NamespaceTaken:
-		return invalid("spec.namespaces: namespace %q is there already and isn't this project's; name another, or let who may edit "+
-			"namespaces label it %s=%s and %s=%s first", name, v1alpha1.LabelOrganization, r.organization,
+		return invalid(ruleNamespaceTaken,
+			"spec.namespaces: namespace %q is there already and isn't this project's; name another, or let who may edit "+
+				"namespaces label it %s=%s and %s=%s first", name, v1alpha1.LabelOrganization, r.organization,
 			v1alpha1.LabelProject, project.Name)
 	}
 	if namespace == nil {
@@ -72,8 +74,9 @@ func (r *review) askForName(name string) error {
 	if err != nil || may {
 		return err
 	}
-	return forbidden("spec.namespaces: namespace %q isn't there, and its name doesn't begin with %q: only who may create namespaces in "+
-		"the whole cluster chooses such a name; choose another, or ask them to make and label it", name, r.organization+"-")
+	return forbidden(ruleNamespaceForeignName,
+		"spec.namespaces: namespace %q isn't there, and its name doesn't begin with %q: only who may create namespaces in "+
+			"the whole cluster chooses such a name; choose another, or ask them to make and label it", name, r.organization+"-")
 }
 
 // refuseSharedNamespace refuses a namespace that another project asks for, although it isn't there yet.
@@ -90,5 +93,5 @@ func (r *review) refuseSharedNamespace(name string, project *v1alpha1.Project) e
 		return nil
 	}
 	// Which organization's it is isn't this author's to know.
-	return invalid("spec.namespaces: namespace %q is another project's; name another", name)
+	return invalid(ruleNamespaceShared, "spec.namespaces: namespace %q is another project's; name another", name)
 }

@@ -93,8 +93,9 @@ func (r *review) home() error {
 		return nil
 	}
 	if r.organization == "" {
-		return invalid("metadata.namespace: %q isn't an organization's, so a %s in it means nothing; make it in the namespace "+
-			"org-NAME of organization NAME", namespace, r.kind)
+		return invalid(ruleNotInAnOrganization,
+			"metadata.namespace: %q isn't an organization's, so a %s in it means nothing; make it in the namespace "+
+				"org-NAME of organization NAME", namespace, r.kind)
 	}
 	inUse, err := r.organizationInUse(r.organization)
 	if err != nil || inUse || r.before != nil {
@@ -168,8 +169,9 @@ func (r *review) askForDangling() error {
 		return err
 	}
 	if !may {
-		return forbidden("%s: not there, and could come to mean anything; only who holds \"assign\" on all roles of organization %s "+
-			"may refer to what doesn't exist: make it first, or ask an owner of %[2]s", list, r.organization)
+		return forbidden(ruleMissingReference,
+			"%s: not there, and could come to mean anything; only who holds \"assign\" on all roles of organization %s "+
+				"may refer to what doesn't exist: make it first, or ask an owner of %[2]s", list, r.organization)
 	}
 	r.warnings = append(r.warnings, list+": not there yet; nothing is granted by it until it is")
 	return nil
@@ -187,8 +189,9 @@ func (r *review) askForGains() error {
 			return err
 		}
 		if !may {
-			return forbidden("this would newly grant role %q in organization %s to %s %q (by %s): only who holds \"assign\" on that "+
-				"role there may do that; ask an owner of %[2]s", gain.Role.Name, gain.Organization,
+			return forbidden(ruleMayNotAssign,
+				"this would newly grant role %q in organization %s to %s %q (by %s): only who holds \"assign\" on that "+
+					"role there may do that; ask an owner of %[2]s", gain.Role.Name, gain.Organization,
 				strings.ToLower(gain.Subject.Kind), gain.Subject.Name, chain(gain.Via))
 		}
 	}
@@ -285,8 +288,9 @@ func (r *review) instants(world access.World, others []time.Time) ([]time.Time, 
 	}
 	all, err := r.mayAssign("", r.organization)
 	if err == nil && !all {
-		err = forbidden("more than %d RoleBindings begin at different times, too many to ask of each who gains by this change: only who "+
-			"holds \"assign\" on all roles of organization %s may make it; ask an owner, or let them begin together", mostInstants,
+		err = forbidden(ruleTooManyBeginnings,
+			"more than %d RoleBindings begin at different times, too many to ask of each who gains by this change: only who "+
+				"holds \"assign\" on all roles of organization %s may make it; ask an owner, or let them begin together", mostInstants,
 			r.organization)
 	}
 	return []time.Time{r.now}, err

@@ -54,9 +54,11 @@ func (r *review) refuseTakenName(role *v1alpha1.Role) error {
 	case holder == nil && !reserved:
 		return nil
 	case holder == nil || holder.Namespace == v1alpha1.SystemNamespace:
-		return invalid("metadata.name: %q is used by the catalogue and means that Role here too; choose another name", role.Name)
+		return invalid(ruleRoleNameTaken,
+			"metadata.name: %q is used by the catalogue and means that Role here too; choose another name", role.Name)
 	}
-	return invalid("metadata.name: %q is used by organization %s and means that Role here too; choose another name", role.Name,
+	return invalid(ruleRoleNameTaken,
+		"metadata.name: %q is used by organization %s and means that Role here too; choose another name", role.Name,
 		access.ReferenceTo(holder).Organization)
 }
 
@@ -64,7 +66,8 @@ func (r *review) refuseTakenName(role *v1alpha1.Role) error {
 func (r *review) examineRules(before, after *v1alpha1.Role) error {
 	now := rbac.Compile(after, snapshot.NewSources(r.ctx, r.worldAfter))
 	if now.Cycle {
-		return invalid("spec.includes: %q leads back to this Role by way of %s; take one of the includes out", after.Name,
+		return invalid(ruleIncludesCycle,
+			"spec.includes: %q leads back to this Role by way of %s; take one of the includes out", after.Name,
 			joined(after.Spec.Includes))
 	}
 	var had rbac.Compiled
@@ -106,7 +109,8 @@ func (r *review) askForRules(had, now rbac.Compiled) error {
 	if len(beyond) == 0 {
 		return nil
 	}
-	return forbidden("this Role would newly allow what you may not do yourself in organization %s: %s; take it out, or ask who may",
+	return forbidden(ruleBeyondOwnRights,
+		"this Role would newly allow what you may not do yourself in organization %s: %s; take it out, or ask who may",
 		r.organization, describeRules(beyond))
 }
 

@@ -90,8 +90,9 @@ func (r *review) checkServiceAccount(field string, subject v1alpha1.Subject) err
 	}
 	labels := namespace.Labels
 	if labels[v1alpha1.LabelOrganization] != r.organization || labels[v1alpha1.LabelProject] == "" {
-		return invalid("%s.namespace: %q isn't a namespace of one of organization %s's projects, and a ServiceAccount holds roles "+
-			"only within its own project; make one in a project of %[3]s", field, subject.Namespace, r.organization)
+		return invalid(ruleServiceAccountElsewhere,
+			"%s.namespace: %q isn't a namespace of one of organization %s's projects, and a ServiceAccount holds roles "+
+				"only within its own project; make one in a project of %[3]s", field, subject.Namespace, r.organization)
 	}
 	return nil
 }
@@ -117,6 +118,7 @@ func (r *review) checkAccountsRole(binding *v1alpha1.RoleBinding) error {
 	if len(beyond) == 0 {
 		return nil
 	}
-	return invalid("spec.role: ServiceAccount %q can't hold role %q: whoever may start a Pod could use it, so it holds at most what "+
-		"developer may do; choose a weaker role", binding.Spec.Subjects[account].Name, binding.Spec.Role)
+	return invalid(ruleServiceAccountTooStrong,
+		"spec.role: ServiceAccount %q can't hold role %q: whoever may start a Pod could use it, so it holds at most what "+
+			"developer may do; choose a weaker role", binding.Spec.Subjects[account].Name, binding.Spec.Role)
 }

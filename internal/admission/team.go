@@ -91,7 +91,8 @@ func (r *review) checkTeamParent(team *v1alpha1.Team) error {
 	seen := []string{team.Name}
 	for name := string(team.Spec.Parent); name != ""; {
 		if slices.Contains(seen, name) {
-			return invalid("spec.parent: %q leads back to team %q; take spec.parent out of one of these teams: %s",
+			return invalid(ruleParentCycle,
+				"spec.parent: %q leads back to team %q; take spec.parent out of one of these teams: %s",
 				team.Spec.Parent, name, access.Enumerate(seen))
 		}
 		seen = append(seen, name)
@@ -118,8 +119,9 @@ func (r *review) refuseGroup(field, group string) error {
 		return err
 	}
 	if requiring := world.RequiringMFA(r.organization); requiring != "" {
-		return invalid("%s: group %q can't be given access here, since organization %s requires a second factor, which can't be "+
-			"checked for a group; list the users instead", field, group, requiring)
+		return invalid(ruleGroupNotGated,
+			"%s: group %q can't be given access here, since organization %s requires a second factor, which can't be "+
+				"checked for a group; list the users instead", field, group, requiring)
 	}
 	return nil
 }

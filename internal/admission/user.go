@@ -36,7 +36,8 @@ func (r *review) refuseSecondUser(user *v1alpha1.User) error {
 	}
 	for _, other := range users {
 		if other.Name != user.Name {
-			return invalid("spec.username: %q is the username of User %q already; change that one", user.Spec.Username, other.Name)
+			return invalid(ruleDuplicateUser,
+				"spec.username: %q is the username of User %q already; change that one", user.Spec.Username, other.Name)
 		}
 	}
 	return nil
@@ -82,7 +83,8 @@ func (r *review) refuseReferred(user *v1alpha1.User) error {
 	if len(places) == 0 {
 		return nil
 	}
-	return invalid("user %q is referred to by %s; set spec.deactivated instead, which takes all access, or delete those first",
+	return invalid(ruleUserReferredTo,
+		"user %q is referred to by %s; set spec.deactivated instead, which takes all access, or delete those first",
 		user.Spec.Username, access.Enumerate(places))
 }
 
@@ -112,7 +114,8 @@ func (r *review) refuseLastOwner(user *v1alpha1.User) error {
 	if len(last) == 0 {
 		return nil
 	}
-	return invalid("spec.deactivated: %q is the last owner who may act for %s; name another owner there first", user.Spec.Username,
+	return invalid(ruleLastOwner,
+		"spec.deactivated: %q is the last owner who may act for %s; name another owner there first", user.Spec.Username,
 		strings.Join(last, ", "))
 }
 

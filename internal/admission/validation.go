@@ -50,20 +50,28 @@ func (v *Validator) Handle(ctx context.Context, request admission.Request) admis
 	if err := review.decide(); err != nil {
 		var refused refusal
 		if errors.As(err, &refused) {
+			refusals.WithLabelValues(string(refused.rule)).Inc()
 			return refused.response(review.warnings)
 		}
-		return admission.Errored(http.StatusInternalServerError, fmt.Errorf("decide on %s: %w", change, err))
+		return failed(fmt.Errorf("decide on %s: %w", change, err))
 	}
 	if request.Operation == admissionv1.Delete {
 		if err := stampDeletion(ctx, v.Live, v.Writer, request, change.before); err != nil {
-			return admission.Errored(http.StatusInternalServerError, fmt.Errorf("note who deletes %s: %w", change, err))
+			return failed(fmt.Errorf("note who deletes %s: %w", change, err))
 		}
 	}
 	return admission.Allowed("").WithWarnings(review.warnings...)
 }
 
+// failed refuses what an error keeps from being decided on.
+func failed(err error) admission.Response {
+	undecided.Inc()
+	return admission.Errored(http.StatusInternalServerError, err)
+}
+
 // refusal is why a change can't be made, for the one who asked.
 type refusal struct {
+	rule    rule
 	reason  metav1.StatusReason
 	message string
 }
@@ -83,13 +91,13 @@ func (r refusal) response(warnings []string) admission.Response {
 }
 
 // invalid refuses what can't be, whoever asks.
-func invalid(format string, arguments ...any) error {
-	return refusal{metav1.StatusReasonInvalid, fmt.Sprintf(format, arguments...)}
+func invalid(rule rule, format string, arguments ...any) error {
+	return refusal{rule, metav1.StatusReasonInvalid, fmt.Sprintf(format, arguments...)}
 }
 
 // forbidden refuses what the author has no right to.
-func forbidden(format string, arguments ...any) error {
-	return refusal{metav1.StatusReasonForbidden, fmt.Sprintf(format, arguments...)}
+func forbidden(rule rule, format string, arguments ...any) error {
+	return refusal{rule, metav1.StatusReasonForbidden, fmt.Sprintf(format, arguments...)}
 }
 
 // change is what somebody asks to be done to one object.

@@ -45,5 +45,6 @@ func (s *Serving) Current(ctx context.Context) (*tls.Certificate, error) {
 		return nil, fmt.Errorf("the webhook's certificate in Secret %s can't be used (yet): %w", SecretName, err)
 	}
 	s.certificate, s.version = &certificate, secret.ResourceVersion
+	servingEnd.WithLabelValues().Set(float64(certificate.Leaf.NotAfter.Unix()))
 	return s.certificate, nil
 }

@@ -48,6 +48,8 @@ type Access struct {
 	Time         time.Time
 	// Exchanges are who gained and lost what.
 	Exchanges []rbac.Exchange
+	// State tells who holds what now from any other state; empty where nobody holds anything.
+	State string
 	// Causes are the changes that it follows from; Otherwise stands for them where there are none.
 	Causes    []Cause
 	Otherwise Actor
@@ -89,10 +91,25 @@ func (a Access) TamperingUndone() Change {
 	return change
 }
 
+// Standing tells who holds what, for a start that doesn't know whether the run before has recorded it.
+func (a Access) Standing(holders map[string]rbac.Holders) Change {
+	var held []rbac.Exchange
+	for clusterRole, holders := range holders {
+		held = append(held, rbac.Exchange{ClusterRole: clusterRole, Gained: holders.Subjects})
+	}
+	now, count := enumerate(held, gainers)
+	change := a.change("", now)
+	change.Action, change.Standing, change.Coalesced = "AccessChanged", true, true
+	change.Actor = Actor{Name: ActorUnknown, Because: "Roster was stopped before it recorded what it had changed"}
+	change.Remark = fmt.Sprintf("in namespace %s: %d hold access now", a.Namespace, count)
+	return change
+}
+
 func (a Access) change(previous, next string) Change {
 	return Change{
 		Object: a.Object, Organization: a.Organization, Time: a.Time, Field: "access in " + a.Namespace,
 		Previous: previous, New: next, Version: a.Time.Format(time.RFC3339Nano),
+		State: a.State,
 	}
 }
 

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,13 +35,15 @@ type Baseline struct {
 	lock     sync.Mutex
 	followed bool
 	earlier  []activity.Record
+	// recorded are the fields of which this run has recorded how they stand.
+	recorded sets.Set[fieldOf]
 	known    map[types.UID]Known
 	gone     sets.Set[types.UID]
 }
 
 // NewBaseline stands before a store, and lists Events from the API server itself.
 func NewBaseline(store Store, live client.Reader) *Baseline {
-	return &Baseline{store: store, live: live}
+	return &Baseline{store: store, live: live, recorded: sets.New[fieldOf]()}
 }
 
 // Append implements activity.Appender: nothing is stored before the baseline is read.
@@ -114,7 +117,28 @@ func (b *Baseline) overlay(record activity.Record) {
 		known = KnownFrom(activity.Recorded{Object: record.Object, Values: map[string]string{}})
 		b.known[uid] = known
 	}
-	known.Values[record.Field] = record.New
+	known.Values[record.Field] = cmp.Or(record.State, record.New)
+}
+
+// fieldOf is a field of an object.
+type fieldOf struct {
+	uid   types.UID
+	field string
+}
+
+// Recorded remembers that this run records how a field stands.
+func (b *Baseline) Recorded(change Change) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	b.recorded.Insert(fieldOf{change.Object.UID, change.Field})
+}
+
+// Stands says whether a field stands as it was recorded last, by this run or an earlier one.
+func (b *Baseline) Stands(change Change) bool {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.recorded.Has(fieldOf{change.Object.UID, change.Field}) ||
+		b.known[change.Object.UID].Values[change.Field] == change.State
 }
 
 // Known says what was recorded of an object, if anything.

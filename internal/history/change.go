@@ -64,6 +64,10 @@ type Change struct {
 	Remark string
 	// Cause is the object whose change this one follows from; its Kind is empty where there is none or where there are several.
 	Cause Object
+	// State is how the field stands after the change, where New doesn't tell it whole.
+	State string
+	// Standing: nobody saw it change. It is how things stand, and is recorded if what was recorded last is something else.
+	Standing bool
 	// Version tells changes of one field from each other.
 	Version string
 }

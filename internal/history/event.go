@@ -27,6 +27,7 @@ const (
 	annotationCoalesced    = v1alpha1.AnnotationPrefix + "coalesced"
 	annotationGone         = v1alpha1.AnnotationPrefix + "gone"
 	annotationCause        = v1alpha1.AnnotationPrefix + "cause"
+	annotationState        = v1alpha1.AnnotationPrefix + "state"
 	// annotationNamespace and annotationOrganization are where the object and its history belong, also of an Event that had to
 	// be made in the namespace default.
 	annotationNamespace    = v1alpha1.AnnotationPrefix + "object-namespace"
@@ -80,6 +81,7 @@ func annotations(change Change, previous, next string) map[string]string {
 	add(annotationNamespace, change.Object.Namespace)
 	add(annotationOrganization, change.Organization)
 	add(annotationCause, change.Cause.String())
+	add(annotationState, change.State)
 	if change.Coalesced {
 		add(annotationCoalesced, strconv.FormatBool(true))
 	}
@@ -141,7 +143,7 @@ func RecordOf(event *eventsv1.Event) activity.Record {
 		Action: event.Action, Field: annotations[annotationField],
 		Previous: annotations[annotationPrevious], New: annotations[annotationNew],
 		Note: event.Note, Coalesced: annotations[annotationCoalesced] != "", Gone: annotations[annotationGone] != "",
-		Cause: annotations[annotationCause],
+		Cause: annotations[annotationCause], State: annotations[annotationState],
 	}
 }
 

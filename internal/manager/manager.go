@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/controllers/access"
@@ -23,6 +22,7 @@ import (
 	"github.com/roster-dev/roster/controllers/project"
 	"github.com/roster-dev/roster/controllers/role"
 	"github.com/roster-dev/roster/controllers/user"
+	"github.com/roster-dev/roster/internal/metrics"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -78,9 +78,10 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err != nil {
 		return nil, err
 	}
+	certificate := &metricsCertificate{}
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                              NewScheme(),
-		Metrics:                             metricsserver.Options{BindAddress: options.MetricsAddress},
+		Metrics:                             metricsOptions(options, certificate),
 		HealthProbeBindAddress:              options.HealthAddress,
 		PprofBindAddress:                    options.ProfilingAddress,
 		LeaderElection:                      options.LeaderElection,
@@ -92,7 +93,8 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject:         cachedObjects(),
 		},
-		Client: client.Options{Cache: CacheOptions()},
+		Client:    client.Options{Cache: CacheOptions()},
+		NewClient: metrics.NewClient,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
@@ -111,6 +113,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err != nil {
 		return nil, err
 	}
+	certificate.serving = serving
 	if err := addView(ctx, manager, options, serving, shown); err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	Kubeconfig string
 	// MetricsAddress and HealthAddress are where metrics and probes are served; "0" switches one off.
 	MetricsAddress, HealthAddress string
+	// MetricsSecure serves metrics encrypted, and to those only who may get the path /metrics.
+	MetricsSecure bool
 	// WebhookAddress is where the API server's questions are answered.
 	WebhookAddress string
 	// WebhookCertDir holds tls.crt and tls.key for the webhook; empty: Roster makes and renews them.
@@ -73,6 +75,9 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"file to reach the API server with; left out in a cluster")
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", o.MetricsAddress,
 		"address that metrics are served on; 0 for none")
+	flags.BoolVar(&o.MetricsSecure, "metrics-secure", o.MetricsSecure,
+		"serve metrics by HTTPS with the webhook's certificate, and only to who may get the path /metrics (ClusterRole "+
+			"roster-metrics-reader); else unencrypted to everybody who reaches the address")
 	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress,
 		"address that /healthz and /readyz are served on; 0 for none")
 	flags.StringVar(&o.WebhookAddress, "webhook-bind-address", o.WebhookAddress,

@@ -47,7 +47,7 @@ var _ = SynchronizedBeforeSuite(func(ctx context.Context) []byte {
 	Expect(err).NotTo(HaveOccurred())
 	owned = started
 	Expect(owned.InstallRoster(ctx)).To(Succeed())
-	_, err = owned.StartManager(ctx)
+	_, err = owned.StartManager(ctx, "--metrics-secure")
 	Expect(err).NotTo(HaveOccurred())
 	Expect(owned.ConnectWebhook(ctx)).To(Succeed())
 	Expect(owned.ConnectView(ctx)).To(Succeed())

@@ -67,8 +67,10 @@ type state struct {
 	// WebhookPort is where the manager that was started last answers the API server.
 	WebhookPort int `json:"webhookPort"`
 	// ViewPort is where it serves the view API.
-	ViewPort  int        `json:"viewPort"`
-	Processes []*Process `json:"processes"`
+	ViewPort int `json:"viewPort"`
+	// MetricsPort is where it serves its metrics.
+	MetricsPort int        `json:"metricsPort"`
+	Processes   []*Process `json:"processes"`
 }
 
 // Start starts etcd, kube-apiserver and kube-controller-manager, and returns when the API server answers, the built-in

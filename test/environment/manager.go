@@ -118,7 +118,9 @@ func (m *Manager) start(ctx context.Context) error {
 			return err
 		}
 		return m.cluster.whenReady(ctx, m.process, &rest.Config{Host: m.HealthURL()}, "/readyz",
-			func(state *state) { state.WebhookPort, state.ViewPort = m.webhook, m.view })
+			func(state *state) {
+				state.WebhookPort, state.ViewPort, state.MetricsPort = m.webhook, m.view, m.metrics
+			})
 	})
 }
 
@@ -166,8 +168,11 @@ func (m *Manager) LogPath() string { return m.process.LogPath }
 // HealthURL is the address of /healthz and /readyz, without the path.
 func (m *Manager) HealthURL() string { return "http://" + address(m.port) }
 
-// MetricsURL is the address of the manager's metrics.
+// MetricsURL is the address of the manager's metrics, where they aren't secure.
 func (m *Manager) MetricsURL() string { return "http://" + address(m.metrics) + "/metrics" }
+
+// MetricsAddress is where the manager that was started last serves its metrics, as HOST:PORT.
+func (c *Cluster) MetricsAddress() string { return address(c.state.MetricsPort) }
 
 // Ready says whether the manager answers that it is ready, and why not.
 func (m *Manager) Ready(ctx context.Context) error {

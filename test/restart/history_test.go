@@ -12,10 +12,13 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/activity"
+	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/test/expectations"
 )
 
@@ -143,4 +146,72 @@ var _ = Describe("The history of a manager that is killed at fifty moments of fi
 		Expect(single).To(BeNumerically(">", changes/10), "the manager had time to work")
 		Expect(i.manager.Restart(ctx)).To(Succeed())
 	}, SpecTimeout(15*time.Minute))
+})
+
+// holdersIn are who holds what in a namespace by RBAC.
+func (i *installation) holdersIn(ctx context.Context, namespace string) map[string]rbac.Holders {
+	GinkgoHelper()
+	var list rbacv1.RoleBindingList
+	Expect(i.List(ctx, &list, client.InNamespace(namespace))).To(Succeed())
+	holders := map[string]rbac.Holders{}
+	for _, binding := range list.Items {
+		holders[binding.RoleRef.Name] = rbac.Holders{Subjects: binding.Subjects}
+	}
+	return holders
+}
+
+// stateOf is what the history says of a namespace's access last.
+func stateOf(entries []activity.LogEntry, namespace string) string {
+	state := ""
+	for _, entry := range entries {
+		if entry.Field == "access in "+namespace {
+			state = entry.State
+		}
+	}
+	return state
+}
+
+var _ = Describe("The history of access that a manager changes as it is killed", func() {
+	It("says of each namespace who holds access in the end", func(ctx SpecContext) {
+		const (
+			name  = "effects"
+			kills = 8
+		)
+		i := install(ctx)
+		i.makeOrganization(ctx, name, 30, "bo", "cy")
+		team := &v1alpha1.Team{
+			ObjectMeta: expectations.InOrganization(name, "team"),
+			Spec: v1alpha1.TeamSpec{
+				Members: []v1alpha1.Username{v1alpha1.Username(userOf(name, "bo"))}, Role: "developer", AllProjects: true,
+			},
+		}
+		i.Create(ctx, team)
+		i.Ready(ctx, team)
+		for n := range kills {
+			member := []string{"cy", "bo"}[n%2]
+			expectations.Change(ctx, i.Expectations, team, func(team *v1alpha1.Team) {
+				team.Spec.Members = []v1alpha1.Username{v1alpha1.Username(userOf(name, member))}
+			})
+			i.killDuring(ctx, name, "developer", func(int) bool {
+				changed := i.holdersIn(ctx, fmt.Sprintf("%s-p%d", name, 3*n))[developers].Subjects
+				return len(changed) == 1 && changed[0].Name == userOf(name, member)
+			})
+			Expect(i.manager.Restart(ctx)).To(Succeed())
+			i.Ready(ctx, team)
+		}
+		i.settle(ctx)
+		Expect(i.manager.Stop()).To(Succeed())
+
+		entries, coalesced := i.historyOf(ctx, name), 0
+		for n := range 30 {
+			namespace := fmt.Sprintf("%s-p%d", name, n)
+			Expect(stateOf(entries, namespace)).To(Equal(new(rbac.Fingerprints).Of(i.holdersIn(ctx, namespace))), namespace)
+		}
+		for _, entry := range entries {
+			if entry.Action == "AccessChanged" && entry.Coalesced {
+				coalesced++
+			}
+		}
+		AddReportEntry("records of what a killed manager hadn't recorded", coalesced)
+	}, SpecTimeout(10*time.Minute))
 })
