@@ -68,7 +68,12 @@ func (e LogEntry) encode() []byte {
 	for _, number := range e.numbers() {
 		encoded = binary.BigEndian.AppendUint64(encoded, uint64(number))
 	}
-	for _, text := range e.texts() {
+	texts := e.texts()
+	if e.State == "" {
+		// It is the last one, and came later: what was hashed without it keeps its hash.
+		texts = texts[:len(texts)-1]
+	}
+	for _, text := range texts {
 		encoded = appendText(encoded, *text)
 	}
 	return appendText(encoded, e.PreviousHash)

@@ -34,7 +34,6 @@ var migrations = []string{
 		new TEXT NOT NULL,
 		note TEXT NOT NULL,
 		cause TEXT NOT NULL,
-		state TEXT NOT NULL,
 		previous_hash TEXT NOT NULL,
 		hash TEXT NOT NULL,
 		PRIMARY KEY (namespace, sequence)
@@ -57,6 +56,7 @@ var migrations = []string{
 		value TEXT NOT NULL,
 		PRIMARY KEY (uid, field)
 	);`,
+	`ALTER TABLE activity_records ADD COLUMN state TEXT NOT NULL DEFAULT ''`,
 }
 
 // table is where rows are inserted: columns of numbers first, then columns of texts.

@@ -133,7 +133,7 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 		Expect(err).NotTo(HaveOccurred())
 		_, err = Open(ctx, url, clock.RealClock{})
 		Expect(err).To(MatchError(ErrNewerSchema))
-		Expect(err).To(MatchError(ContainSubstring("its schema is 99, this version knows 1")))
+		Expect(err).To(MatchError(ContainSubstring("its schema is 99, this version knows 2")))
 	})
 
 	It("is opened by many at once", func(ctx SpecContext) {
@@ -366,7 +366,7 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 func copied(from, to int) string {
 	return fmt.Sprintf(`INSERT INTO activity_records SELECT %d, time, coalesced, gone, namespace, 'copy', object_kind,
 		object_namespace, object_name, object_uid, actor, actor_unknown_because, action, field, previous, new, note, cause,
-		previous_hash, hash FROM activity_records WHERE sequence = %d`, to, from)
+		previous_hash, hash, state FROM activity_records WHERE sequence = %d`, to, from)
 }
 
 // forged is the SQL that adds an entry whose place in the chain is right.
@@ -379,7 +379,7 @@ func forged(last, sequence int) string {
 	}
 	added := anchored.next(change(sequence).complete(monday))
 	return fmt.Sprintf(`INSERT INTO activity_records VALUES (%d, %d, 0, 0, 'org-acme', '%s', 'Membership', 'org-acme',
-		'%s', '%s', '%s', '', 'MemberAdded', 'spec.roles', '', '%s', '', '', '%s', '%s')`, sequence, added.Time.UnixMicro(), added.Key,
+		'%s', '%s', '%s', '', 'MemberAdded', 'spec.roles', '', '%s', '', '', '%s', '%s', '')`, sequence, added.Time.UnixMicro(), added.Key,
 		added.Object.Name, added.Object.UID, added.Actor, added.New, added.PreviousHash, added.Hash)
 }
 
