@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	// The ways to authenticate that kubectl has.
+	_ "k8s.io/client-go/plugin/pkg/client/auth"
 
 	"github.com/roster-dev/roster/cmd/kubectl-roster/commands"
 )

@@ -130,7 +130,7 @@ func (a *Answers) placeIn(
 	if err != nil || len(world.Organizations) == 0 {
 		return nil, err
 	}
-	place := &selfv1alpha1.ProfileOrganization{Name: name, DisplayName: world.Organizations[0].Spec.DisplayName}
+	place := describe(world, name)
 	member, found := access.MemberOf(world, name, username, now)
 	switch {
 	case found:
@@ -143,6 +143,18 @@ func (a *Answers) placeIn(
 	}
 	place.Teams, err = a.teamsOf(ctx, name, username)
 	return place, err
+}
+
+// describe begins a place with what the organization says of itself.
+func describe(world access.World, name string) *selfv1alpha1.ProfileOrganization {
+	place := &selfv1alpha1.ProfileOrganization{Name: name}
+	for _, organization := range world.Organizations {
+		if organization.Name == name {
+			place.DisplayName, place.Type = organization.Spec.DisplayName, string(organization.Spec.Type)
+			place.Parent = organization.Spec.Parent
+		}
+	}
+	return place
 }
 
 // isSuspended says whether a user's Membership of the very organization is suspended by request.

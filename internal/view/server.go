@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -24,6 +25,10 @@ import (
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 	viewopenapi "github.com/roster-dev/roster/internal/view/openapi"
 )
+
+// rightsLife is how long a yes of kube-apiserver is kept: long enough for the chunks of a list, and short enough for a right
+// that was taken. It matters only past kube-apiserver, which asks RBAC before it passes anything on.
+const rightsLife = 2 * time.Second
 
 // Options of the server.
 type Options struct {
@@ -130,12 +135,12 @@ func (s *Server) build(ctx context.Context, listener net.Listener) (*genericapis
 // certificate that kube-apiserver shows.
 func (s *Server) delegate(config *genericapiserver.Config) error {
 	authentication := options.NewDelegatingAuthenticationOptions()
-	authentication.RemoteKubeConfigFile = s.options.Kubeconfig
+	authentication.RemoteKubeConfigFile, authentication.CacheTTL = s.options.Kubeconfig, rightsLife
 	if err := authentication.ApplyTo(&config.Authentication, config.SecureServing, config.OpenAPIConfig); err != nil {
 		return fmt.Errorf("%w; the manager reads it with the rights of config/rbac/view.yaml", err)
 	}
 	authorization := options.NewDelegatingAuthorizationOptions()
-	authorization.RemoteKubeConfigFile = s.options.Kubeconfig
+	authorization.RemoteKubeConfigFile, authorization.AllowCacheTTL = s.options.Kubeconfig, rightsLife
 	// kube-apiserver has let the request pass a moment ago; a no of the moment before would be wrong by now.
 	authorization.DenyCacheTTL = 0
 	return authorization.ApplyTo(&config.Authorization)

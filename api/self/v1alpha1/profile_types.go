@@ -41,6 +41,14 @@ type ProfileOrganization struct {
 	// +optional
 	DisplayName string `json:"displayName,omitempty"`
 
+	// type is Standard, or Personal for the organization that Roster makes for a user who owns none.
+	// +optional
+	Type string `json:"type,omitempty"`
+
+	// parent is the organization above.
+	// +optional
+	Parent string `json:"parent,omitempty"`
+
 	// roles are the user's organization-wide roles.
 	// +optional
 	// +listType=atomic

@@ -35,6 +35,10 @@ func Run(streams genericiooptions.IOStreams, arguments []string) int {
 	if errors.As(err, &badInput) {
 		return ExitBadInput
 	}
+	var withStatus statusError
+	if errors.As(err, &withStatus) {
+		return withStatus.status
+	}
 	return ExitFailed
 }
 
@@ -53,6 +57,10 @@ func newRootCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	command.SetIn(streams.In)
 	command.SetOut(streams.Out)
 	command.SetErr(streams.ErrOut)
-	command.AddCommand(newImportCommand(streams))
+	command.AddCommand(
+		newMembersCommand(streams), newGrantsCommand(streams), newActivityCommand(streams), newProfileCommand(streams),
+		newTreeCommand(streams), newWhyCommand(streams), newVerifyActivityCommand(streams),
+		newImportCommand(streams),
+	)
 	return command
 }

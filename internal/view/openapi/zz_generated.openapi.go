@@ -291,6 +291,20 @@ func schema_roster_api_self_v1alpha1_ProfileOrganization(ref common.ReferenceCal
 							Format:      "",
 						},
 					},
+					"type": {
+						SchemaProps: spec.SchemaProps{
+							Description: "type is Standard, or Personal for the organization that Roster makes for a user who owns none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"parent": {
+						SchemaProps: spec.SchemaProps{
+							Description: "parent is the organization above.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 					"roles": {
 						VendorExtensible: spec.VendorExtensible{
 							Extensions: spec.Extensions{
