@@ -36,7 +36,11 @@ const (
 // admission measures what the webhook adds to a write of a Membership in a large organization.
 type admission struct {
 	*stage
-	cases []*admissionCase
+	// earlier are Memberships that are made while a manager runs, so that what they give is in force.
+	earlier []*v1alpha1.Membership
+	// viewed: the view API is asked, too.
+	viewed bool
+	cases  []*admissionCase
 }
 
 // admissionCase is one kind of request by one user, as a dry run: everything but the storing is done.
@@ -48,23 +52,37 @@ type admissionCase struct {
 }
 
 // benchAdmission measures on a control plane of its own and prints one table.
-func benchAdmission(ctx context.Context, options options, output, progress io.Writer) (err error) {
+func benchAdmission(ctx context.Context, options options, output, progress io.Writer) error {
+	a := newAdmission(options, progress)
+	a.earlier = append(a.earlier, membership("administrator", administrator, v1alpha1.RoleAdministrator))
+	if err := a.run(ctx, a.furnish, a.makeCases, a.measure); err != nil {
+		return err
+	}
+	return a.print(output)
+}
+
+func newAdmission(options options, progress io.Writer) *admission {
 	a := &admission{stage: &stage{options: options, progress: progress}}
+	for n := range options.members {
+		a.users = append(a.users, username(n))
+	}
+	return a
+}
+
+// run does some steps on a control plane of their own.
+func (a *admission) run(ctx context.Context, steps ...func(context.Context) error) (err error) {
 	a.say("starting a control plane")
 	if a.cluster, err = environment.Start(ctx, environment.Options{}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.close()) }()
-	for n := range options.members {
-		a.users = append(a.users, username(n))
-	}
-	for _, step := range []func(context.Context) error{a.furnish, a.makeCases, a.measure} {
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			a.showLog()
 			return err
 		}
 	}
-	return a.print(output)
+	return nil
 }
 
 // furnish makes the organization with its teams, then all members while no manager runs: what a manager that leads has to
@@ -82,6 +100,11 @@ func (a *admission) furnish(ctx context.Context) (err error) {
 	if err := a.cluster.ConnectWebhook(ctx); err != nil {
 		return err
 	}
+	if a.viewed {
+		if err := a.cluster.ConnectView(ctx); err != nil {
+			return err
+		}
+	}
 	account := &v1alpha1.Organization{
 		ObjectMeta: metav1.ObjectMeta{Name: organization},
 		Spec:       v1alpha1.OrganizationSpec{Owners: []v1alpha1.Username{owner}},
@@ -93,14 +116,18 @@ func (a *admission) furnish(ctx context.Context) (err error) {
 		return err
 	}
 	begin := time.Now()
-	steward := membership("administrator", administrator, v1alpha1.RoleAdministrator)
-	for _, objects := range [][]client.Object{a.projects(), a.teams(), {steward}} {
+	for _, objects := range [][]client.Object{a.projects(), a.teams()} {
 		if err := a.createAll(ctx, objects); err != nil {
 			return err
 		}
 	}
-	if err := a.ready(ctx, steward, &steward.Status.Conditions); err != nil {
-		return err
+	for _, membership := range a.earlier {
+		if err := a.client.Create(ctx, membership); err != nil {
+			return err
+		}
+		if err := a.ready(ctx, membership, &membership.Status.Conditions); err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(a.manager.Stop(), a.setAsked(ctx, false)); err != nil {
 		return err

@@ -50,13 +50,24 @@ var _ = Describe("The benchmarks", func() {
 		}
 	})
 
+	It("measure in a small size how long a viewer waits for a chunk of the members", func(ctx context.Context) {
+		small, err := parse([]string{"--members=600", "--lists=2"})
+		Expect(err).NotTo(HaveOccurred())
+		var table bytes.Buffer
+		Expect(benchView(ctx, small, &table, GinkgoWriter)).To(Succeed())
+		GinkgoWriter.Println(table.String())
+		for _, what := range []string{"members as objects", "members as a table"} {
+			Expect(table.String()).To(ContainSubstring(what))
+		}
+	})
+
 	DescribeTable("refuse sizes that mean nothing", func(argument, message string) {
 		_, err := parse([]string{argument})
 		Expect(err).To(MatchError(message))
 	},
 		Entry("more users than one binding holds", "--users=1001", "--users=1001: choose a number from 2 to 1000"),
 		Entry("no round", "--rounds=0", "--rounds=0: choose a number from 1 to 100"),
-		Entry("a part that there isn't", "--only=all", "--only=all: choose access or admission, or leave it out for both"),
+		Entry("a part that there isn't", "--only=all", "--only=all: choose access, admission or view, or leave it out for all"),
 		Entry("more bindings to tamper with than there are", "--repairs=2000", "--repairs=2000: choose a number from 1 to 1000"),
 	)
 })

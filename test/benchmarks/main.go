@@ -30,8 +30,11 @@ type options struct {
 	writers int
 	// idle is how long nothing may be written after a restart.
 	idle time.Duration
-	// members and teams of the organization in which the webhook is asked, and how many requests of each kind it gets.
+	// members and teams of the organization in which the webhook and the view API are asked, and how many requests of each
+	// kind the webhook gets.
 	members, teams, requests int
+	// lists is how often all members are listed, each way.
+	lists int
 	// only is the name of the one part to run; empty: all.
 	only string
 }
@@ -42,7 +45,7 @@ type part struct {
 	run  func(ctx context.Context, options options, output, progress io.Writer) error
 }
 
-var parts = []part{{"access", benchAccess}, {"admission", benchAdmission}}
+var parts = []part{{"access", benchAccess}, {"admission", benchAdmission}, {"view", benchView}}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -91,10 +94,12 @@ func parse(arguments []string) (options, error) {
 	flags.IntVar(&parsed.repairs, "repairs", 5, "how often a project is added, and a binding tampered with in each way")
 	flags.IntVar(&parsed.writers, "writers", 0, "requests that the plain client has in flight; 0 finds the best number")
 	flags.DurationVar(&parsed.idle, "idle", time.Minute, "how long nothing may be written after a restart")
-	flags.IntVar(&parsed.members, "members", 10_000, "members of the organization in which the webhook is asked")
+	flags.IntVar(&parsed.members, "members", 10_000,
+		"members of the organization in which the webhook and the view API are asked")
 	flags.IntVar(&parsed.teams, "teams", 100, "teams of that organization, with one project each")
 	flags.IntVar(&parsed.requests, "requests", 300, "requests of each kind, with the webhook and without it")
-	flags.StringVar(&parsed.only, "only", "", "run one part alone: access or admission")
+	flags.IntVar(&parsed.lists, "lists", 10, "how often all members are listed, each way")
+	flags.StringVar(&parsed.only, "only", "", "run one part alone: access, admission or view")
 	if err := flags.Parse(arguments); err != nil {
 		return parsed, err
 	}
@@ -114,13 +119,14 @@ func (o options) validate() error {
 		{"members", o.members, 1, 100_000},
 		{"teams", o.teams, 0, 1000},
 		{"requests", o.requests, turns, 10_000},
+		{"lists", o.lists, 1, 1000},
 	} {
 		if flag.value < flag.lowest || flag.value > flag.highest {
 			return fmt.Errorf("--%s=%d: choose a number from %d to %d", flag.name, flag.value, flag.lowest, flag.highest)
 		}
 	}
 	if isPart := func(part part) bool { return part.name == o.only }; o.only != "" && !slices.ContainsFunc(parts, isPart) {
-		return fmt.Errorf("--only=%s: choose access or admission, or leave it out for both", o.only)
+		return fmt.Errorf("--only=%s: choose access, admission or view, or leave it out for all", o.only)
 	}
 	return nil
 }
