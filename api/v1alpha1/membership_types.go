@@ -63,13 +63,15 @@ const (
 // MembershipSpec says who is a member and with which roles.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.user) || has(self.email)",message="set spec.user to the username that the API server authenticates, or spec.email to invite somebody whose username isn't known yet"
+// +kubebuilder:validation:XValidation:rule="has(oldSelf.user) || !has(oldSelf.email) || (has(self.email) && self.email == oldSelf.email)",message="spec.email can't be changed while it is who is invited; delete the Membership and invite the other address"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.user) || (has(self.user) && self.user == oldSelf.user)",message="spec.user can't be changed once it is set; delete the Membership and make one for the other user"
 type MembershipSpec struct {
 	// user is the username that the API server authenticates. Can't be changed once set.
 	// +optional
 	User Username `json:"user,omitempty"`
 
-	// email is where mail for the user goes. Alone, without user, it invites whoever answers from there.
+	// email is where mail for the user goes. Alone, without user, it invites: a code is mailed there, and who answers with
+	// it becomes the user.
 	// +optional
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=254
@@ -91,7 +93,8 @@ type MembershipSpec struct {
 	// +kubebuilder:validation:XValidation:rule="!('none' in self) || size(self) == 1",message="none means no role at all and stands alone; remove it or the other roles"
 	Roles []RoleName `json:"roles,omitempty"`
 
-	// invitation, when present, makes the user answer before the Membership gives anything.
+	// invitation, when present, makes the user answer before the Membership gives anything. Filled in at creation where
+	// the organization has requireAcceptance and where email stands alone; it stays until it is accepted.
 	// +optional
 	Invitation *InvitationSpec `json:"invitation,omitempty"`
 
@@ -114,7 +117,7 @@ type MembershipSpec struct {
 
 // InvitationSpec says how an invitation is made.
 type InvitationSpec struct {
-	// expiresAfter is how long the invitation can be answered, counted from when it was made. Left out: the
+	// expiresAfter is how long the invitation can be answered, counted from when it was made or last resent. Left out: the
 	// organization's membership.invitationTTL. A duration such as 72h, at most 8760h.
 	// +optional
 	// +kubebuilder:validation:Type=string
@@ -129,7 +132,7 @@ type MembershipStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready, Reconciling, Stalled.
+	// conditions: Ready, Reconciling, Stalled, and Mailed for an invitation.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -158,12 +161,79 @@ type MembershipStatus struct {
 	Invitation *InvitationStatus `json:"invitation,omitempty"`
 }
 
+// MailDelivery is how far the mail of an invitation has come.
+//
+// +kubebuilder:validation:Enum=Sending;Sent;Retrying;Failed;Unknown
+type MailDelivery string
+
+const (
+	// MailSending: the mail is being handed to the server. It is written down before.
+	MailSending MailDelivery = "Sending"
+	// MailSent: the server has taken the mail.
+	MailSent MailDelivery = "Sent"
+	// MailRetrying: the server hasn't taken the mail, and will be asked again.
+	MailRetrying MailDelivery = "Retrying"
+	// MailFailed: the server won't take the mail; it isn't tried again.
+	MailFailed MailDelivery = "Failed"
+	// MailUnknown: the mail may have been sent or not, since Roster or the connection broke off in the middle. It isn't
+	// sent again by itself.
+	MailUnknown MailDelivery = "Unknown"
+)
+
 // InvitationStatus is the state of an invitation.
 type InvitationStatus struct {
+	// openedAt is when the invitation was last resent; its life counts from then. Left out: from the Membership's creation.
+	// +optional
+	OpenedAt *metav1.Time `json:"openedAt,omitempty"`
+
 	// expiresAt is when the invitation can no longer be answered.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+
+	// resent is the last value of the annotation roster.dev/resend-invitation that was acted on.
+	// +optional
+	Resent string `json:"resent,omitempty"`
+
+	// sends counts what was to be mailed: 1, and one more each time the invitation is resent. A mail that is tried again
+	// is the same send.
+	// +optional
+	Sends int32 `json:"sends,omitempty"`
+
+	// delivery is how far the mail of the last send has come; left out: it hasn't been tried.
+	// +optional
+	Delivery MailDelivery `json:"delivery,omitempty"`
+
+	// attempts is how often the mail of the last send was tried.
+	// +optional
+	Attempts int32 `json:"attempts,omitempty"`
+
+	// attemptedAt is when it was last tried.
+	// +optional
+	AttemptedAt *metav1.Time `json:"attemptedAt,omitempty"`
+
+	// sentAt is when a server last took a mail of this invitation.
+	// +optional
+	SentAt *metav1.Time `json:"sentAt,omitempty"`
+
+	// lastError says why the mail of the last send wasn't sent, or may not have been.
+	// +optional
+	LastError string `json:"lastError,omitempty"`
+
+	// codeHash is the SHA-256 of the code that was mailed last to an address whose user isn't known yet.
+	// +optional
+	CodeHash string `json:"codeHash,omitempty"`
+
+	// wrongCodes is how often this invitation was answered with a wrong code; 5 end it until it is resent.
+	// +optional
+	WrongCodes int32 `json:"wrongCodes,omitempty"`
+
+	// wrongCodeBy is the user who gave the last wrong code.
+	// +optional
+	WrongCodeBy string `json:"wrongCodeBy,omitempty"`
 }
+
+// MaxWrongCodes is how many wrong codes an invitation bears before it must be resent.
+const MaxWrongCodes = 5
 
 // Membership is one user's place in an organization, made in the organization's namespace.
 //

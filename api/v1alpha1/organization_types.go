@@ -60,11 +60,29 @@ type OrganizationSpec struct {
 	// +kubebuilder:default={}
 	Membership MembershipPolicy `json:"membership,omitempty"`
 
+	// joinRequests says whether teams of other organizations may ask for access here: Open or Closed. Closed refuses new
+	// requests; what was approved stays.
+	// +optional
+	// +kubebuilder:default=Open
+	JoinRequests JoinRequestPolicy `json:"joinRequests,omitempty"`
+
 	// safeguards hold back what looks like an accident.
 	// +optional
 	// +kubebuilder:default={}
 	Safeguards Safeguards `json:"safeguards,omitempty"`
 }
+
+// JoinRequestPolicy says whether others may ask for access.
+//
+// +kubebuilder:validation:Enum=Open;Closed
+type JoinRequestPolicy string
+
+const (
+	// JoinRequestsOpen lets every organization's teams ask.
+	JoinRequestsOpen JoinRequestPolicy = "Open"
+	// JoinRequestsClosed lets nobody ask.
+	JoinRequestsClosed JoinRequestPolicy = "Closed"
+)
 
 // Safeguards hold back what looks like an accident.
 type Safeguards struct {
@@ -102,6 +120,11 @@ type MembershipPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="!('owner' in self)",message="only spec.owners makes an owner; leave owner out of defaultRoles"
 	// +kubebuilder:validation:XValidation:rule="!('none' in self) || size(self) == 1",message="none means no role at all and stands alone; remove it or the other roles"
 	DefaultRoles []RoleName `json:"defaultRoles,omitempty"`
+
+	// requireAcceptance makes each Membership that is made from now on an invitation, which the user must accept before it
+	// gives anything. Memberships that are there already stay as they are, also when it is switched off.
+	// +optional
+	RequireAcceptance bool `json:"requireAcceptance,omitempty"`
 
 	// invitationTTL is how long an invitation can be answered that doesn't say so itself. A duration such as 168h.
 	// +optional
@@ -151,6 +174,10 @@ type OrganizationStatus struct {
 	// projects is the number of Projects in the organization.
 	// +optional
 	Projects int32 `json:"projects"`
+
+	// pendingJoinRequests is the number of JoinRequests that wait for a decision.
+	// +optional
+	PendingJoinRequests int32 `json:"pendingJoinRequests"`
 
 	// heldRemovals are the removals of access that are held, while any are.
 	// +optional

@@ -39,6 +39,10 @@ const (
 	// AnnotationApproveRemovals on an Organization lets exactly those removals go whose digest it holds.
 	AnnotationApproveRemovals = "roster.dev/approve-removals"
 
+	// AnnotationResendInvitation on a Membership invites again when its value changes: with a new life, a new mail and, for
+	// an address, a new code. By custom the value is the time.
+	AnnotationResendInvitation = "roster.dev/resend-invitation"
+
 	// RoleOwner is the role of those whom an organization's spec.owners names, and of nobody else.
 	RoleOwner = "owner"
 	// RoleAdministrator is the catalogue's role for who runs an organization without owning it.
@@ -79,6 +83,8 @@ const (
 	// ConditionRemovalsHeld is True on an Organization while users keep access that more removals at once than its
 	// safeguard lets go would take; the message says how many, whom, and the digest that approves it.
 	ConditionRemovalsHeld = "RemovalsHeld"
+	// ConditionMailed says of an invitation whether it was mailed, and if not how it can be answered all the same.
+	ConditionMailed = "Mailed"
 	// ConditionNarrowed is True on a Role of which something is left out on purpose; the message says what.
 	ConditionNarrowed = "Narrowed"
 )

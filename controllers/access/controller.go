@@ -72,7 +72,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Named("access").
 		Watches(&v1alpha1.Organization{}, r.following(r.organizationChanged), builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, approvalChanged()))).
-		Watches(&v1alpha1.Membership{}, r.following(r.reachingDown), specChanged).
+		Watches(&v1alpha1.Membership{}, r.following(r.reachingDown), builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, invitationReopened()))).
 		Watches(&v1alpha1.Team{}, r.following(r.reachingDown), specChanged).
 		Watches(&v1alpha1.RoleBinding{}, r.following(r.reachingDown), specChanged).
 		Watches(&v1alpha1.Role{}, r.following(r.roleChanged), specChanged).

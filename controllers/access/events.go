@@ -10,6 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/util/workqueue"
@@ -355,4 +356,19 @@ func bindingMatters() predicate.Predicate {
 			return isObject || !equality.Semantic.DeepEqual(before.Rules, after.Rules)
 		},
 	})
+}
+
+// invitationReopened lets through a Membership whose invitation has begun anew.
+func invitationReopened() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(change event.UpdateEvent) bool {
+		before, after := change.ObjectOld.(*v1alpha1.Membership), change.ObjectNew.(*v1alpha1.Membership)
+		return !openedAt(before).Equal(openedAt(after))
+	}}
+}
+
+func openedAt(membership *v1alpha1.Membership) *metav1.Time {
+	if membership.Status.Invitation == nil {
+		return nil
+	}
+	return membership.Status.Invitation.OpenedAt
 }

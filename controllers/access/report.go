@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -162,13 +163,23 @@ func (s *organizationSync) membershipStatus(membership *v1alpha1.Membership) sta
 	membership.Status.SuspendedBecause = outcome.SuspendedBecause
 	membership.Status.Roles = outcome.Roles
 	membership.Status.Source = outcome.Source
-	membership.Status.Invitation = nil
-	if membership.Spec.Invitation != nil {
-		end := metav1.NewTime(engine.InvitationEnd(membership, s.world.Organizations[0]))
-		membership.Status.Invitation = &v1alpha1.InvitationStatus{ExpiresAt: &end}
-	}
+	reportInvitation(membership, s.world.Organizations[0])
 	status.Report(membership, readiness)
 	return membership
+}
+
+// reportInvitation says when an invitation ends. How far its mail has come is for the invitation's controller to say.
+func reportInvitation(membership *v1alpha1.Membership, organization *v1alpha1.Organization) {
+	if !engine.IsInvitation(membership) {
+		membership.Status.Invitation = nil
+		meta.RemoveStatusCondition(&membership.Status.Conditions, v1alpha1.ConditionMailed)
+		return
+	}
+	if membership.Status.Invitation == nil {
+		membership.Status.Invitation = &v1alpha1.InvitationStatus{}
+	}
+	end := metav1.NewTime(engine.InvitationEnd(membership, organization))
+	membership.Status.Invitation.ExpiresAt = &end
 }
 
 func membershipReadiness(membership *v1alpha1.Membership, outcome engine.MembershipOutcome) status.Readiness {
@@ -179,10 +190,11 @@ func membershipReadiness(membership *v1alpha1.Membership, outcome engine.Members
 	case v1alpha1.MembershipInvited:
 		return held("Invited", "the invitation waits for the user's answer")
 	case v1alpha1.MembershipDeclined:
-		return held("Declined", "the user declined the invitation; delete the Membership, or make a new one to invite again")
+		return held("Declined", "the user declined the invitation; invite again with kubectl roster resend, or delete the Membership")
 	case v1alpha1.MembershipExpired:
-		if membership.Spec.Invitation != nil && membership.Spec.Response == "" {
-			return held("Expired", "the invitation wasn't answered in time; delete the Membership and make it anew to invite again")
+		if engine.IsInvitation(membership) && membership.Spec.Response == "" {
+			return held("Expired", "the invitation wasn't answered in time; invite again with kubectl roster resend, or delete "+
+				"the Membership")
 		}
 		return held("Expired", "the Membership has reached spec.expiresAt; set a later one, or delete the Membership")
 	case v1alpha1.MembershipSuspended:

@@ -146,6 +146,7 @@ type evaluation struct {
 	places     map[string]place
 	scopes     map[string]*Scope
 	children   map[string]map[string][]*v1alpha1.Team // by organization and parent
+	others     map[string]*evaluation                 // of organizations whose teams are let in
 	result     Result
 }
 
@@ -208,6 +209,7 @@ func newEvaluation(
 		places:   map[string]place{},
 		scopes:   map[string]*Scope{},
 		children: map[string]map[string][]*v1alpha1.Team{},
+		others:   map[string]*evaluation{},
 		result:   result,
 	}
 	e.addGates(lineage)
@@ -339,7 +341,7 @@ func (e *evaluation) membershipOutcome(
 	if gate == "" && user != "" {
 		outcome.Roles, outcome.Source = place.roles, place.source
 	}
-	for _, name := range rolesOf(membership, self) {
+	for _, name := range RolesOf(membership, self) {
 		if _, found := e.resolve(name, 0); !found && name != v1alpha1.RoleNone {
 			outcome.Problems = append(outcome.Problems, roleNotFound(name))
 		}

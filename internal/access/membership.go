@@ -30,14 +30,18 @@ func PhaseOf(membership *v1alpha1.Membership, organization *v1alpha1.Organizatio
 	if membership.Spec.Suspended {
 		return Phase{MembershipPhase: v1alpha1.MembershipSuspended, EndsClimb: true}
 	}
-	if invited := membership.Spec.Invitation != nil || membership.Spec.User == ""; invited &&
-		membership.Spec.Response != v1alpha1.InvitationAccepted {
+	if IsInvitation(membership) && membership.Spec.Response != v1alpha1.InvitationAccepted {
 		return invitationPhase(membership, organization, end, now)
 	}
 	if ended {
 		return Phase{MembershipPhase: v1alpha1.MembershipExpired, EndsClimb: true}
 	}
 	return Phase{MembershipPhase: v1alpha1.MembershipActive, Until: end}
+}
+
+// IsInvitation says whether a Membership is, or was, for the user to accept.
+func IsInvitation(membership *v1alpha1.Membership) bool {
+	return membership.Spec.Invitation != nil || membership.Spec.User == ""
 }
 
 func invitationPhase(
@@ -56,7 +60,8 @@ func invitationPhase(
 	return Phase{MembershipPhase: v1alpha1.MembershipInvited, Until: until}
 }
 
-// InvitationEnd is the instant from which an invitation can no longer be answered.
+// InvitationEnd is the instant from which an invitation can no longer be answered: its life counts from when it was made,
+// or last resent.
 func InvitationEnd(membership *v1alpha1.Membership, organization *v1alpha1.Organization) time.Time {
 	life := defaultInvitationTTL
 	if ttl := organization.Spec.Membership.InvitationTTL; ttl != nil {
@@ -65,11 +70,15 @@ func InvitationEnd(membership *v1alpha1.Membership, organization *v1alpha1.Organ
 	if invitation := membership.Spec.Invitation; invitation != nil && invitation.ExpiresAfter != nil {
 		life = invitation.ExpiresAfter.Duration
 	}
-	return membership.CreationTimestamp.Add(life)
+	opened := membership.CreationTimestamp
+	if invitation := membership.Status.Invitation; invitation != nil && invitation.OpenedAt != nil {
+		opened = *invitation.OpenedAt
+	}
+	return opened.Add(life)
 }
 
-// rolesOf are the roles that a Membership names, or else its organization's default.
-func rolesOf(membership *v1alpha1.Membership, organization *v1alpha1.Organization) []v1alpha1.RoleName {
+// RolesOf are the roles that a Membership names, or else its organization's default.
+func RolesOf(membership *v1alpha1.Membership, organization *v1alpha1.Organization) []v1alpha1.RoleName {
 	switch {
 	case len(membership.Spec.Roles) > 0:
 		return membership.Spec.Roles
@@ -122,7 +131,7 @@ func (e *evaluation) placeAt(user string, level int) place {
 		if found.source == "" {
 			found.source = sourceAt(at, level)
 		}
-		roles := rolesOf(membership, e.lineage[at])
+		roles := RolesOf(membership, e.lineage[at])
 		if slices.Contains(roles, v1alpha1.RoleNone) {
 			continue
 		}

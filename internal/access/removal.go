@@ -65,7 +65,7 @@ func (e *evaluation) endsClimb(user string) bool {
 		if phase.EndsClimb {
 			return true
 		}
-		hasRoles := !slices.Contains(rolesOf(membership, organization), v1alpha1.RoleNone)
+		hasRoles := !slices.Contains(RolesOf(membership, organization), v1alpha1.RoleNone)
 		if phase.MembershipPhase == v1alpha1.MembershipActive && hasRoles {
 			return false
 		}

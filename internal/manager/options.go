@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/roster-dev/roster/internal/activity"
+	"github.com/roster-dev/roster/internal/mailer"
 	"github.com/roster-dev/roster/internal/rbac"
 )
 
@@ -51,6 +52,8 @@ type Options struct {
 	ActivityDatabaseURL string
 	// ActivityRetention is how long it keeps it.
 	ActivityRetention time.Duration
+	// Mail says what is mailed, and how.
+	Mail MailOptions
 }
 
 // DefaultOptions are the options of a manager without flags.
@@ -66,6 +69,7 @@ func DefaultOptions() *Options {
 		ShardSize:               rbac.MaxShardSize,
 		ActivityDatabaseURL:     "activity.db",
 		ActivityRetention:       activity.DefaultRetention,
+		Mail:                    MailOptions{Secret: mailer.DefaultSecret},
 	}
 }
 
@@ -98,6 +102,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringToStringVar(&o.NamespaceLabels, "namespace-labels", o.NamespaceLabels,
 		"labels of namespaces that Roster makes")
 	o.addHistoryFlags(flags)
+	o.Mail.addFlags(flags)
 	flags.IntVar(&o.ShardSize, "shard-size", o.ShardSize,
 		fmt.Sprintf("the most subjects of one RBAC RoleBinding, 1 to %d", rbac.MaxShardSize))
 }
@@ -137,5 +142,5 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf("--namespace-labels: %s is Roster's own label; leave it out", key))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.Mail.validate()...)...)
 }

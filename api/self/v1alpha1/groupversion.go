@@ -18,7 +18,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Profile{}, &ProfileList{})
+	scheme.AddKnownTypes(GroupVersion, &Profile{}, &ProfileList{}, &Answer{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -6,6 +6,21 @@
 package v1alpha1
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Answer) OpenAPIModelName() string {
+	return "dev.roster.self.v1alpha1.Answer"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in AnswerSpec) OpenAPIModelName() string {
+	return "dev.roster.self.v1alpha1.AnswerSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in AnswerStatus) OpenAPIModelName() string {
+	return "dev.roster.self.v1alpha1.AnswerStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Profile) OpenAPIModelName() string {
 	return "dev.roster.self.v1alpha1.Profile"
 }

@@ -1,0 +1,251 @@
+package invitation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/invitation"
+	"github.com/roster-dev/roster/internal/mail"
+	"github.com/roster-dev/roster/internal/mailer"
+)
+
+// Reasons of the condition Mailed.
+const (
+	reasonNoSettings      = "NoMailSettings"
+	reasonInvalidSettings = "InvalidMailSettings"
+	reasonNoAddress       = "NoAddress"
+	reasonReopened        = "Resent"
+)
+
+// outcome is how an attempt ended.
+type outcome struct {
+	send, attempt int32
+	delivery      v1alpha1.MailDelivery
+	message       string
+}
+
+// mail makes one attempt: it is written down that it begins, then it is made, and then how it ended is written down. So
+// whatever breaks off in between, nobody is mailed twice.
+func (r *Reconciler) mail(ctx context.Context, live *subject) error {
+	settings, err := r.Mailer.Settings(ctx)
+	if err != nil {
+		return r.unmailed(ctx, live.membership, settingsReason(err), err)
+	}
+	to, err := r.address(ctx, live.membership)
+	if err != nil {
+		return err
+	}
+	if to == "" {
+		return r.unmailed(ctx, live.membership, reasonNoAddress, fmt.Errorf("no mail address of user %q is known: "+
+			"set spec.email and resend", live.membership.Spec.User))
+	}
+	code := r.begin(live.membership)
+	message, err := r.message(settings, live, to, code)
+	if err != nil {
+		return err
+	}
+	if err := r.Status().Update(ctx, live.membership); err != nil {
+		return err
+	}
+	state := stateOf(live.membership)
+	done := outcomeOf(r.send(ctx, settings, message), state)
+	r.outcomes.Store(live.membership.UID, done)
+	return r.settle(ctx, live.membership)
+}
+
+func (r *Reconciler) send(ctx context.Context, settings mail.Settings, message mail.Message) error {
+	if r.Send != nil {
+		return r.Send(ctx, settings, message)
+	}
+	return mail.NewSender(settings).Send(ctx, message)
+}
+
+func settingsReason(err error) string {
+	if errors.Is(err, mailer.ErrNoSettings) {
+		return reasonNoSettings
+	}
+	return reasonInvalidSettings
+}
+
+// unmailed says why nothing is mailed now. Other settings make another attempt; an address makes one when it is resent.
+func (r *Reconciler) unmailed(ctx context.Context, membership *v1alpha1.Membership, reason string, problem error) error {
+	var invalid *mailer.SettingsError
+	if reason == reasonInvalidSettings && !errors.As(problem, &invalid) {
+		return problem
+	}
+	before := membership.DeepCopy()
+	state := r.opened(membership)
+	if reason == reasonNoAddress {
+		state.Delivery = v1alpha1.MailFailed
+	}
+	state.LastError = problem.Error()
+	say(membership, metav1.ConditionFalse, reason, problem.Error()+"; "+withoutMail(membership))
+	return r.write(ctx, before, membership)
+}
+
+// opened is the state of an invitation that was seen at least once.
+func (r *Reconciler) opened(membership *v1alpha1.Membership) *v1alpha1.InvitationStatus {
+	if membership.Status.Invitation == nil {
+		membership.Status.Invitation = &v1alpha1.InvitationStatus{}
+	}
+	state := membership.Status.Invitation
+	if state.Sends == 0 {
+		state.Sends, state.Resent = 1, membership.Annotations[v1alpha1.AnnotationResendInvitation]
+	}
+	return state
+}
+
+// begin notes that an attempt is made, and returns the code that it carries. Each attempt has a code of its own, since only
+// its hash is kept; that of an attempt which may have been mailed stays good.
+func (r *Reconciler) begin(membership *v1alpha1.Membership) string {
+	state := r.opened(membership)
+	now := metav1.NewTime(r.Clock.Now()).Rfc3339Copy()
+	state.Delivery, state.AttemptedAt = v1alpha1.MailSending, &now
+	state.Attempts++
+	code := ""
+	if membership.Spec.User == "" {
+		code = invitation.NewCode(membership.UID)
+		state.CodeHash = invitation.Hash(code)
+	}
+	say(membership, metav1.ConditionUnknown, string(v1alpha1.MailSending), "the mail is being sent")
+	return code
+}
+
+// outcomeOf says how an attempt ended. What may have been sent isn't tried again; what is the server's fault or passes by
+// itself is.
+func outcomeOf(err error, state v1alpha1.InvitationStatus) outcome {
+	done := outcome{send: state.Sends, attempt: state.Attempts, delivery: v1alpha1.MailSent}
+	if err == nil {
+		return done
+	}
+	var failed *mail.Error
+	done.message, done.delivery = err.Error(), v1alpha1.MailRetrying
+	if errors.As(err, &failed) {
+		switch {
+		case failed.Uncertain:
+			done.delivery = v1alpha1.MailUnknown
+		case !failed.Temporary() && !failed.OfServer():
+			done.delivery = v1alpha1.MailFailed
+		}
+	}
+	return done
+}
+
+// settle writes down how an attempt ended. Where nobody knows, Roster was stopped in the middle, and says so.
+func (r *Reconciler) settle(ctx context.Context, membership *v1alpha1.Membership) error {
+	state := stateOf(membership)
+	done := outcome{
+		send: state.Sends, attempt: state.Attempts, delivery: v1alpha1.MailUnknown,
+		message: "Roster was stopped while the mail was being sent: it may have been sent or not",
+	}
+	if kept, found := r.outcomes.Load(membership.UID); found {
+		done = kept.(outcome)
+	}
+	// A manager that is told to stop still writes it down.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		return r.record(ctx, client.ObjectKeyFromObject(membership), membership.UID, done)
+	})
+	if client.IgnoreNotFound(err) == nil {
+		r.outcomes.Delete(membership.UID)
+	}
+	return err
+}
+
+// record writes the outcome of the attempt that it belongs to, if that is still the last one.
+func (r *Reconciler) record(ctx context.Context, key client.ObjectKey, uid types.UID, done outcome) error {
+	membership := &v1alpha1.Membership{}
+	if err := r.Live.Get(ctx, key, membership); err != nil {
+		return err
+	}
+	state := membership.Status.Invitation
+	if membership.UID != uid || state == nil || state.Sends != done.send || state.Attempts != done.attempt {
+		return nil
+	}
+	before := membership.DeepCopy()
+	state.Delivery, state.LastError = done.delivery, done.message
+	switch done.delivery {
+	case v1alpha1.MailSent:
+		now := metav1.NewTime(r.Clock.Now()).Rfc3339Copy()
+		state.SentAt = &now
+		say(membership, metav1.ConditionTrue, string(done.delivery), "the mail server has taken the mail")
+	case v1alpha1.MailUnknown:
+		say(membership, metav1.ConditionUnknown, string(done.delivery), done.message+"; it isn't sent again by itself: ask "+
+			"the invited person, and resend if nothing has come: "+resendCommand(membership))
+	case v1alpha1.MailRetrying:
+		say(membership, metav1.ConditionFalse, string(done.delivery), done.message+"; it is tried again; "+withoutMail(membership))
+	default:
+		say(membership, metav1.ConditionFalse, string(done.delivery), done.message+"; put that right and resend: "+
+			resendCommand(membership)+"; "+withoutMail(membership))
+	}
+	return r.write(ctx, before, membership)
+}
+
+// reopen begins the invitation anew: with a new life, no answer, no code until the next mail, and no wrong codes.
+func (r *Reconciler) reopen(ctx context.Context, membership *v1alpha1.Membership) error {
+	if membership.Spec.Response != "" {
+		if err := r.clearResponse(ctx, membership); err != nil {
+			return err
+		}
+	}
+	before := membership.DeepCopy()
+	now := metav1.NewTime(r.Clock.Now()).Rfc3339Copy()
+	state := stateOf(membership)
+	membership.Status.Invitation = &v1alpha1.InvitationStatus{
+		OpenedAt: &now, Resent: membership.Annotations[v1alpha1.AnnotationResendInvitation],
+		Sends: state.Sends + 1, SentAt: state.SentAt,
+	}
+	say(membership, metav1.ConditionFalse, reasonReopened, "the invitation was made anew and isn't mailed yet")
+	return r.write(ctx, before, membership)
+}
+
+// clearResponse: an answer belongs to the invitation that it was given to. The stamp of who resent it stays.
+func (r *Reconciler) clearResponse(ctx context.Context, membership *v1alpha1.Membership) error {
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"uid": membership.UID, "resourceVersion": membership.ResourceVersion},
+		"spec":     map[string]any{"response": nil},
+	})
+	if err != nil {
+		return err
+	}
+	return r.Patch(ctx, membership, client.RawPatch(types.MergePatchType, patch))
+}
+
+// write fails on a conflict when the Membership isn't any more as it was read.
+func (r *Reconciler) write(ctx context.Context, before, after *v1alpha1.Membership) error {
+	if equal(before, after) {
+		return nil
+	}
+	return r.Status().Update(ctx, after)
+}
+
+func say(membership *v1alpha1.Membership, value metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&membership.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionMailed, Status: value, Reason: reason, Message: message,
+		ObservedGeneration: membership.Generation,
+	})
+}
+
+// withoutMail says how the invitation can be answered though nothing was mailed.
+func withoutMail(membership *v1alpha1.Membership) string {
+	organization, _ := v1alpha1.OrganizationOf(membership.Namespace)
+	if membership.Spec.User == "" {
+		return "nobody can answer before the code is mailed: invite by username instead where it is known"
+	}
+	return fmt.Sprintf("%s can answer without the mail: kubectl roster accept %s", membership.Spec.User, organization)
+}
+
+func resendCommand(membership *v1alpha1.Membership) string {
+	organization, _ := v1alpha1.OrganizationOf(membership.Namespace)
+	return fmt.Sprintf("kubectl roster resend %s --organization %s", membership.Name, organization)
+}

@@ -1,0 +1,85 @@
+package invitation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	netmail "net/mail"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/mail"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+type (
+	createEvent = event.TypedCreateEvent[*corev1.Secret]
+	updateEvent = event.TypedUpdateEvent[*corev1.Secret]
+	queue       = workqueue.TypedRateLimitingInterface[ctrl.Request]
+)
+
+func equal(before, after *v1alpha1.Membership) bool {
+	return equality.Semantic.DeepEqual(before, after)
+}
+
+// address is where the invited person is mailed: what the Membership says, or a User of that name, or the username itself
+// where it is an address.
+func (r *Reconciler) address(ctx context.Context, membership *v1alpha1.Membership) (string, error) {
+	if membership.Spec.Email != "" {
+		return membership.Spec.Email, nil
+	}
+	username := string(membership.Spec.User)
+	var users v1alpha1.UserList
+	if err := r.List(ctx, &users, client.MatchingFields{snapshot.UsersByUsername: username}); err != nil {
+		return "", fmt.Errorf("find the address of user %s: %w", username, err)
+	}
+	slices.SortFunc(users.Items, func(a, b v1alpha1.User) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range users.Items {
+		if email := users.Items[i].Spec.Email; email != "" {
+			return email, nil
+		}
+	}
+	if parsed, err := netmail.ParseAddress(username); err == nil && parsed.Address == username {
+		return username, nil
+	}
+	return "", nil
+}
+
+// message is the mail to the invited person. The same send has the same ID at each attempt.
+func (r *Reconciler) message(settings mail.Settings, live *subject, to, code string) (mail.Message, error) {
+	membership, organization := live.membership, live.organization
+	state := stateOf(membership)
+	data := mail.Invitation{
+		Organization: organization.Name, OrganizationDisplayName: organization.Spec.DisplayName,
+		InvitedBy: cmp.Or(membership.Annotations[v1alpha1.AnnotationChangedBy], "An administrator"),
+		Invitee:   cmp.Or(membership.Spec.DisplayName, string(membership.Spec.User), to),
+		ExpiresAt: access.PhaseOf(membership, organization, r.Clock.Now()).Until,
+		Code:      code,
+		PortalURL: strings.ReplaceAll(r.PortalURL, "{organization}", organization.Name),
+	}
+	for _, role := range access.RolesOf(membership, organization) {
+		if role != v1alpha1.RoleNone {
+			data.Roles = append(data.Roles, string(role))
+		}
+	}
+	content, err := r.Templates.Invitation(data.WithCommands())
+	if err != nil {
+		return mail.Message{}, err
+	}
+	return mail.Message{
+		ID:   mail.MessageID(settings.From, "invitation", string(membership.UID), strconv.Itoa(int(state.Sends))),
+		To:   netmail.Address{Name: membership.Spec.DisplayName, Address: to},
+		Date: state.AttemptedAt.Time, Content: content,
+	}, nil
+}
