@@ -31,7 +31,7 @@ func PhaseOf(membership *v1alpha1.Membership, organization *v1alpha1.Organizatio
 		return Phase{MembershipPhase: v1alpha1.MembershipSuspended, EndsClimb: true}
 	}
 	if IsInvitation(membership) && membership.Spec.Response != v1alpha1.InvitationAccepted {
-		return invitationPhase(membership, organization, end, now)
+		return invitationPhase(membership, organization, now)
 	}
 	if ended {
 		return Phase{MembershipPhase: v1alpha1.MembershipExpired, EndsClimb: true}
@@ -44,16 +44,11 @@ func IsInvitation(membership *v1alpha1.Membership) bool {
 	return membership.Spec.Invitation != nil || membership.Spec.User == ""
 }
 
-func invitationPhase(
-	membership *v1alpha1.Membership, organization *v1alpha1.Organization, end, now time.Time,
-) Phase {
+func invitationPhase(membership *v1alpha1.Membership, organization *v1alpha1.Organization, now time.Time) Phase {
 	if membership.Spec.Response == v1alpha1.InvitationDeclined {
 		return Phase{MembershipPhase: v1alpha1.MembershipDeclined}
 	}
 	until := InvitationEnd(membership, organization)
-	if !end.IsZero() && end.Before(until) {
-		until = end
-	}
 	if !now.Before(until) {
 		return Phase{MembershipPhase: v1alpha1.MembershipExpired}
 	}
@@ -61,7 +56,7 @@ func invitationPhase(
 }
 
 // InvitationEnd is the instant from which an invitation can no longer be answered: its life counts from when it was made,
-// or last resent.
+// or last resent, and ends with the Membership at the latest.
 func InvitationEnd(membership *v1alpha1.Membership, organization *v1alpha1.Organization) time.Time {
 	life := defaultInvitationTTL
 	if ttl := organization.Spec.Membership.InvitationTTL; ttl != nil {
@@ -74,7 +69,11 @@ func InvitationEnd(membership *v1alpha1.Membership, organization *v1alpha1.Organ
 	if invitation := membership.Status.Invitation; invitation != nil && invitation.OpenedAt != nil {
 		opened = *invitation.OpenedAt
 	}
-	return opened.Add(life)
+	end := opened.Add(life)
+	if last := membership.Spec.ExpiresAt; last != nil && last.Time.Before(end) {
+		return last.Time
+	}
+	return end
 }
 
 // RolesOf are the roles that a Membership names, or else its organization's default.

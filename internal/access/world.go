@@ -16,7 +16,9 @@ import (
 )
 
 // World is what the engine looks at. To evaluate one organization it needs that organization, its ancestors and
-// children, and the objects in their namespaces and in the catalogue's; whatever else it holds makes no difference.
+// children, and the objects in their namespaces and in the catalogue's; and of another organization whose team one of their
+// RoleBindings lets in, that one with its ancestors, its teams, and the Memberships of those who are in the team. Whatever
+// else it holds makes no difference.
 type World struct {
 	Organizations []*v1alpha1.Organization
 	Memberships   []*v1alpha1.Membership
@@ -175,6 +177,17 @@ func older(a, b metav1.Object) bool {
 		return a.GetName() < b.GetName()
 	}
 	return at.Before(&bt)
+}
+
+// CompareAge orders Memberships by which of two for one user counts: the older one.
+func CompareAge(a, b *v1alpha1.Membership) int {
+	switch {
+	case older(a, b):
+		return -1
+	case older(b, a):
+		return 1
+	}
+	return 0
 }
 
 func (x *index) addTeams() {

@@ -38,10 +38,29 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	if !isInvitation(before) && !isInvitation(after) {
 		return nil
 	}
+	if before != nil && after != nil && resends(before, after) {
+		// Who resends gives what the invitation gives, as who made it did: it lasts longer, or is open again.
+		return r.gainByMembership(organizations, unanswered(before), accepted(after))
+	}
 	if before, err = r.pending(before); err != nil {
 		return err
 	}
 	return r.gainByMembership(organizations, before, accepted(after))
+}
+
+// resends says whether an invitation is asked to be made anew.
+func resends(before, after client.Object) bool {
+	asked := after.GetAnnotations()[v1alpha1.AnnotationResendInvitation]
+	return asked != "" && asked != before.GetAnnotations()[v1alpha1.AnnotationResendInvitation]
+}
+
+// unanswered is a Membership that gives nothing, since nobody has answered.
+func unanswered(membership *v1alpha1.Membership) *v1alpha1.Membership {
+	result := membership.DeepCopy()
+	if result.Spec.Response != v1alpha1.InvitationAccepted {
+		result.Spec.Response = v1alpha1.InvitationDeclined
+	}
+	return result
 }
 
 func isInvitation(membership *v1alpha1.Membership) bool {

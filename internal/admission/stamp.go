@@ -27,8 +27,12 @@ import (
 // systemPrefix begins the usernames that are no person's: ServiceAccounts and the parts of Kubernetes itself.
 const systemPrefix = "system:"
 
-// Stamper writes on each object who changed it last, and makes whoever creates an Organization without owners its owner.
-type Stamper struct{}
+// Stamper writes on each object who changed it last, and fills in what was left out at creation: whoever makes an
+// Organization without owners is its owner, and a Membership may have to be accepted.
+type Stamper struct {
+	// Live reads from the API server itself.
+	Live client.Reader
+}
 
 // stamped is what the stamps depend on. The spec stays as it came: a Team of thousands is compared, not understood.
 type stamped struct {
@@ -37,12 +41,16 @@ type stamped struct {
 }
 
 // Handle answers one request.
-func (Stamper) Handle(_ context.Context, request admission.Request) admission.Response {
+func (s Stamper) Handle(ctx context.Context, request admission.Request) admission.Response {
 	patches, err := stamp(&request.AdmissionRequest)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)
 	}
-	return admission.Patched("", patches...)
+	invitation, err := s.invitationPatch(ctx, &request.AdmissionRequest)
+	if err != nil {
+		return admission.Errored(http.StatusInternalServerError, err)
+	}
+	return admission.Patched("", append(patches, invitation...)...)
 }
 
 func stamp(request *admissionv1.AdmissionRequest) ([]jsonpatch.JsonPatchOperation, error) {
@@ -55,7 +63,9 @@ func stamp(request *admissionv1.AdmissionRequest) ([]jsonpatch.JsonPatchOperatio
 		if err != nil {
 			return nil, err
 		}
-		return append(annotationsPatch(object, created(object, request.UserInfo.Username)), owners...), nil
+		patches := append(annotationsPatch(object, created(object, request.UserInfo.Username)), owners...)
+		requester, err := requesterPatch(request, object)
+		return append(patches, requester...), err
 	}
 	old, err := decode(request.OldObject)
 	if err != nil {
@@ -161,6 +171,25 @@ func ownersPatch(request *admissionv1.AdmissionRequest, object *stamped) ([]json
 		return nil, nil
 	}
 	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/spec/owners", []string{user})}, nil
+}
+
+// requesterPatch writes who makes a JoinRequest, where it doesn't say so. A policy refuses another name.
+func requesterPatch(request *admissionv1.AdmissionRequest, object *stamped) ([]jsonpatch.JsonPatchOperation, error) {
+	if request.Resource.Resource != "joinrequests" || len(object.Spec) == 0 {
+		return nil, nil
+	}
+	var spec struct {
+		RequestedBy string `json:"requestedBy"`
+	}
+	if err := json.Unmarshal(object.Spec, &spec); err != nil {
+		return nil, fmt.Errorf("read who makes the join request: %w", err)
+	}
+	if spec.RequestedBy != "" {
+		return nil, nil
+	}
+	return []jsonpatch.JsonPatchOperation{
+		jsonpatch.NewOperation("add", "/spec/requestedBy", request.UserInfo.Username),
+	}, nil
 }
 
 // stampDeletion writes on an object who deletes it. It is called once everything else lets the deletion pass. The write

@@ -133,6 +133,7 @@ var newObjects = map[string]func() client.Object{
 	"Project":      func() client.Object { return &v1alpha1.Project{} },
 	"Role":         func() client.Object { return &v1alpha1.Role{} },
 	"RoleBinding":  func() client.Object { return &v1alpha1.RoleBinding{} },
+	"JoinRequest":  func() client.Object { return &v1alpha1.JoinRequest{} },
 	"User":         func() client.Object { return &v1alpha1.User{} },
 }
 
@@ -171,7 +172,7 @@ func (c change) isQuiet() bool {
 		return c.before.GetDeletionTimestamp() != nil
 	}
 	return reflect.DeepEqual(specOf(c.before), specOf(c.after)) &&
-		reflect.DeepEqual(c.before.GetLabels(), c.after.GetLabels())
+		reflect.DeepEqual(c.before.GetLabels(), c.after.GetLabels()) && !resends(c.before, c.after)
 }
 
 // specOf is what somebody asks of an object.

@@ -12,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/roster-dev/roster/internal/certificates"
+	"github.com/roster-dev/roster/internal/invitation"
 	"github.com/roster-dev/roster/internal/view"
 )
 
@@ -33,7 +34,9 @@ func addView(
 	if err := answers.Follow(ctx, manager.GetCache()); err != nil {
 		return err
 	}
-	server := view.NewServer(serverOptions, answers, activities)
+	server := view.NewServer(serverOptions, answers, activities, &invitation.Responder{
+		Live: manager.GetAPIReader(), Writer: manager.GetClient(), Clock: clock.RealClock{},
+	})
 	if err := manager.AddReadyzCheck("view", server.Ready); err != nil {
 		return err
 	}

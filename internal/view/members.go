@@ -197,13 +197,7 @@ func teamOfOther(grant access.Grant, namespace string) (organization, team strin
 
 // membershipRoles are the roles that a Membership names, or else its organization's default.
 func membershipRoles(membership *v1alpha1.Membership, organization *v1alpha1.Organization) []string {
-	switch {
-	case len(membership.Spec.Roles) > 0:
-		return texts(membership.Spec.Roles)
-	case len(organization.Spec.Membership.DefaultRoles) > 0:
-		return texts(organization.Spec.Membership.DefaultRoles)
-	}
-	return []string{v1alpha1.RoleMember}
+	return texts(access.RolesOf(membership, organization))
 }
 
 func texts[T ~string](values []T) []string {

@@ -47,12 +47,14 @@ type Server struct {
 	options    Options
 	answers    *Answers
 	activities Activities
+	responses  Responses
 	serves     atomic.Bool
 }
 
-// NewServer answers from the caches, and from where activities are kept, if they are.
-func NewServer(options Options, answers *Answers, activities Activities) *Server {
-	return &Server{options: options, answers: answers, activities: activities}
+// NewServer answers from the caches, and from where activities are kept, if they are. What invited people say goes to the
+// responses.
+func NewServer(options Options, answers *Answers, activities Activities, responses Responses) *Server {
+	return &Server{options: options, answers: answers, activities: activities, responses: responses}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica answers.
@@ -155,6 +157,7 @@ func (s *Server) resources(ctx context.Context) map[string]map[string]rest.Stora
 		},
 		selfv1alpha1.GroupVersion.Group: {
 			"profiles": &profileStorage{table: newProfileCells(), answers: s.answers},
+			"answers":  &answerStorage{responses: s.responses},
 		},
 	}
 }

@@ -1,0 +1,63 @@
+package admission
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"gomodules.xyz/jsonpatch/v2"
+	admissionv1 "k8s.io/api/admission/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// invitationPatch makes a new Membership an invitation where its organization requires acceptance, and where it names an
+// address alone. So it is decided at the creation: what the organization requires later changes nobody's membership.
+//
+// The organization is read from the API server itself: who switches requireAcceptance on and invites right after must not
+// get a member.
+func (s Stamper) invitationPatch(
+	ctx context.Context, request *admissionv1.AdmissionRequest,
+) ([]jsonpatch.JsonPatchOperation, error) {
+	if request.Operation != admissionv1.Create || request.Resource.Resource != "memberships" {
+		return nil, nil
+	}
+	var membership struct {
+		Spec *struct {
+			User       string          `json:"user"`
+			Invitation json.RawMessage `json:"invitation"`
+		} `json:"spec"`
+	}
+	if err := json.Unmarshal(request.Object.Raw, &membership); err != nil {
+		return nil, fmt.Errorf("read the invitation of the membership: %w", err)
+	}
+	spec := membership.Spec
+	if spec == nil || len(spec.Invitation) > 0 && string(spec.Invitation) != "null" {
+		return nil, nil
+	}
+	required := spec.User == ""
+	if !required {
+		var err error
+		if required, err = s.requiresAcceptance(ctx, request.Namespace); err != nil {
+			return nil, err
+		}
+	}
+	if !required {
+		return nil, nil
+	}
+	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/spec/invitation", map[string]any{})}, nil
+}
+
+func (s Stamper) requiresAcceptance(ctx context.Context, namespace string) (bool, error) {
+	name, ok := v1alpha1.OrganizationOf(namespace)
+	if !ok {
+		return false, nil
+	}
+	organization := &v1alpha1.Organization{}
+	if err := s.Live.Get(ctx, client.ObjectKey{Name: name}, organization); err != nil {
+		// One that isn't there yet requires nothing yet.
+		return false, client.IgnoreNotFound(err)
+	}
+	return organization.Spec.Membership.RequireAcceptance, nil
+}
