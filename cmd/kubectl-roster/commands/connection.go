@@ -93,5 +93,6 @@ func newMapper() meta.RESTMapper {
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Member"), meta.RESTScopeNamespace)
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Grant"), meta.RESTScopeNamespace)
 	mapper.Add(selfv1alpha1.GroupVersion.WithKind("Profile"), meta.RESTScopeRoot)
+	mapper.Add(selfv1alpha1.GroupVersion.WithKind("Answer"), meta.RESTScopeRoot)
 	return mapper
 }

@@ -59,6 +59,8 @@ func newRootCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	command.SetErr(streams.ErrOut)
 	command.AddCommand(
 		newMembersCommand(streams), newGrantsCommand(streams), newActivityCommand(streams), newProfileCommand(streams),
+		newInviteCommand(streams), newAcceptCommand(streams), newDeclineCommand(streams), newResendCommand(streams),
+		newRevokeCommand(streams),
 		newTreeCommand(streams), newWhyCommand(streams), newVerifyActivityCommand(streams),
 		newImportCommand(streams),
 	)
