@@ -31,6 +31,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&Role{}, &RoleList{},
 		&RoleBinding{}, &RoleBindingList{},
 		&User{}, &UserList{},
+		&JoinRequest{}, &JoinRequestList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -10,7 +10,7 @@ type SubjectKind string
 const (
 	// SubjectUser is a user, by username.
 	SubjectUser SubjectKind = "User"
-	// SubjectTeam is a Team of the same organization; its members and those of its child teams are granted the role.
+	// SubjectTeam is a Team; its members and those of its child teams are granted the role.
 	SubjectTeam SubjectKind = "Team"
 	// SubjectServiceAccount is a ServiceAccount of a project's namespace, within that project.
 	SubjectServiceAccount SubjectKind = "ServiceAccount"
@@ -23,6 +23,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="(self.kind == 'ServiceAccount') == has(self.__namespace__)",message="a ServiceAccount needs its namespace, one of the project's; leave namespace out for other kinds"
 // +kubebuilder:validation:XValidation:rule="self.kind == 'ServiceAccount' || !self.name.startsWith('system:')",message="a name that begins with system: belongs to Kubernetes itself and can't be given access here; use kind ServiceAccount with name and namespace for a ServiceAccount"
 // +kubebuilder:validation:XValidation:rule="self.kind != 'ServiceAccount' || self.name.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="a ServiceAccount's name is lower-case letters, digits, '-' and '.', without its namespace; put the namespace in spec.subjects[].namespace",fieldPath=".name"
+// +kubebuilder:validation:XValidation:rule="has(self.organization) == has(self.uid) && (!has(self.organization) || self.kind == 'Team')",message="organization and uid belong to a Team of another organization, which a JoinRequest lets in; leave both out"
 type Subject struct {
 	// kind is User, Team, ServiceAccount or Group.
 	// +required
@@ -38,7 +39,23 @@ type Subject struct {
 	// at most what developer may do.
 	// +optional
 	Namespace NamespaceName `json:"namespace,omitempty"`
+
+	// organization is that of a Team of another organization, which an approved JoinRequest lets in. Its members are those
+	// of that Team and its child teams who are members of their own organization. Written by Roster alone.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	Organization string `json:"organization,omitempty"`
+
+	// uid is that of the Team of another organization: another Team of the same name gets nothing by this.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UID string `json:"uid,omitempty"`
 }
+
+// IsExternal says whether the subject is a Team of another organization.
+func (s Subject) IsExternal() bool { return s.Kind == SubjectTeam && s.Organization != "" }
 
 // RoleBindingSpec says who is granted which role where and for how long.
 //

@@ -83,6 +83,36 @@ type TeamStatus struct {
 	// projects is the number of projects that the team's grant reaches.
 	// +optional
 	Projects int32 `json:"projects"`
+
+	// externalAccess is where the team is let in by other organizations, sorted; the first 500.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=500
+	ExternalAccess []ExternalAccess `json:"externalAccess,omitempty"`
+
+	// pendingJoinRequests are the organizations that were asked to let the team in and haven't decided, sorted; the first
+	// 500.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=500
+	PendingJoinRequests []string `json:"pendingJoinRequests,omitempty"`
+}
+
+// MaxExternalAccess is how many other organizations a Team's status lists.
+const MaxExternalAccess = 500
+
+// ExternalAccess is what another organization lets a team do.
+type ExternalAccess struct {
+	// organization lets the team in.
+	// +required
+	Organization string `json:"organization"`
+	// role that the team's members hold there.
+	// +required
+	Role RoleName `json:"role"`
+	// projects in which they hold it; none: in the whole organization.
+	// +optional
+	// +listType=atomic
+	Projects []ObjectName `json:"projects,omitempty"`
 }
 
 // Team is members × projects × one role, made in the organization's namespace.

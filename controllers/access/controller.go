@@ -72,10 +72,11 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Named("access").
 		Watches(&v1alpha1.Organization{}, r.following(r.organizationChanged), builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, approvalChanged()))).
-		Watches(&v1alpha1.Membership{}, r.following(r.reachingDown), builder.WithPredicates(predicate.Or(
+		Watches(&v1alpha1.Membership{}, r.following(r.membershipChanged), builder.WithPredicates(predicate.Or(
 			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, invitationReopened()))).
-		Watches(&v1alpha1.Team{}, r.following(r.reachingDown), specChanged).
-		Watches(&v1alpha1.RoleBinding{}, r.following(r.reachingDown), specChanged).
+		Watches(&v1alpha1.Team{}, r.following(r.teamChanged), specChanged).
+		Watches(&v1alpha1.RoleBinding{}, r.following(r.roleBindingChanged), specChanged).
+		Watches(&v1alpha1.JoinRequest{}, r.observing(r.joinRequestChanged), builder.WithPredicates(decisionChanged())).
 		Watches(&v1alpha1.Role{}, r.following(r.roleChanged), specChanged).
 		Watches(&v1alpha1.Project{}, r.followingProjects(), specChanged).
 		Watches(&v1alpha1.User{}, r.following(r.userChanged), builder.WithPredicates(gateMatters())).

@@ -133,9 +133,10 @@ func (r *Reconciler) organizationChanged(ctx context.Context, object client.Obje
 	if err != nil {
 		return below, err
 	}
+	below, err = r.withHosts(ctx, below)
 	parent := object.(*v1alpha1.Organization).Spec.Parent
-	if parent == "" {
-		return below, nil
+	if parent == "" || err != nil {
+		return below, err
 	}
 	above, err := snapshot.Ancestors(ctx, r.Client, parent)
 	return append(append(below, parent), above...), err
@@ -239,7 +240,7 @@ func (r *Reconciler) userChanged(ctx context.Context, object client.Object) ([]s
 		}
 		all.Insert(below...)
 	}
-	return all.UnsortedList(), nil
+	return r.withHosts(ctx, all.UnsortedList())
 }
 
 // namespaceChanged: the organization that a namespace's label or name says, and those whose projects ask for it. An
@@ -251,6 +252,9 @@ func (r *Reconciler) namespaceChanged(ctx context.Context, object client.Object)
 	}
 	if organization, ok := v1alpha1.OrganizationOf(object.GetName()); ok {
 		below, err := r.withDescendants(ctx, organization)
+		if err == nil {
+			below, err = r.withHosts(ctx, below)
+		}
 		if err != nil {
 			return nil, err
 		}

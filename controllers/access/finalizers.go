@@ -67,6 +67,10 @@ func (s *organizationSync) releaseFinalizers(ctx context.Context) error {
 		if !going {
 			return nil
 		}
+		// What lets the team in goes first; then this organization is synced again.
+		if isLetIn, err := s.isLetIn(ctx, object); err != nil || isLetIn {
+			return err
+		}
 		return s.settle(finalizer.Remove(ctx, s.Client, s.History, object.DeepCopyObject().(client.Object)))
 	})
 }

@@ -29,6 +29,9 @@ func (s *organizationSync) report(ctx context.Context) error {
 	if s.result.Lineage == nil {
 		return s.reportStrays(ctx, v1alpha1.OrganizationNamespace(s.result.Organization))
 	}
+	if err := s.lookOutside(ctx); err != nil {
+		return err
+	}
 	organization := s.world.Organizations[0]
 	after := s.organizationStatus(organization.DeepCopy())
 	s.count(organization, after)
@@ -225,6 +228,7 @@ func (s *organizationSync) teamStatus(team *v1alpha1.Team) status.Object {
 		return nil
 	}
 	team.Status.Members, team.Status.Projects = int32(outcome.Members), int32(outcome.Projects)
+	s.reportOutside(team)
 	status.Report(team, readiness)
 	flagSubjects(team, outcome.Missing, outcome.Ungated)
 	return team

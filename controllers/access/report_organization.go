@@ -54,6 +54,7 @@ func (s *organizationSync) countOrganization(organization *v1alpha1.Organization
 	organization.Status.Owners = s.result.Owners
 	organization.Status.Members = s.memberCounts()
 	organization.Status.Teams = int32(len(s.result.Teams))
+	organization.Status.PendingJoinRequests = s.outside.asked
 	organization.Status.Projects = 0
 	for _, project := range s.world.Projects {
 		if project.DeletionTimestamp == nil && s.result.Namespace != "" {

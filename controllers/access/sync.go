@@ -47,6 +47,8 @@ type organizationSync struct {
 	// held are the removals that are held, and guardErr is why what was decided of them couldn't be kept.
 	held     removals.Hold
 	guardErr error
+	// outside is what is said of the organization's teams and requests that concern others.
+	outside outside
 	// finalized are the objects, by UID, that this sync gave a finalizer, as they are since.
 	finalized sync.Map
 	// outdated: an object has changed since it was looked at, so that what was to be written about it wasn't.

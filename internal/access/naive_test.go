@@ -119,6 +119,7 @@ func (n naive) grantsOfUser(user, organization string) []roleAt {
 			answers = append(answers, roleAt{role, where})
 		}
 	}
+	answers = append(answers, n.grantsFromOutside(user, organization)...)
 	if !n.isMember(user, organization) {
 		return answers
 	}
@@ -143,6 +144,55 @@ func (n naive) grantsOfUser(user, organization string) []roleAt {
 		}
 	}
 	return answers
+}
+
+// grantsFromOutside: by teams of other organizations that are let in here or, organization-wide, above.
+func (n naive) grantsFromOutside(user, organization string) []roleAt {
+	if n.climbEnds(user, organization) {
+		return nil
+	}
+	var answers []roleAt
+	for _, above := range n.lineage(organization) {
+		for _, binding := range n.bindings(above.Name) {
+			for _, subject := range binding.Spec.Subjects {
+				if n.isInExternalTeam(user, subject) {
+					answers = append(answers, n.grantsOfBinding(binding, organization)...)
+				}
+			}
+		}
+	}
+	return answers
+}
+
+// isInExternalTeam: the very team is there, and the user is in it and may act in its organization.
+func (n naive) isInExternalTeam(user string, subject v1alpha1.Subject) bool {
+	home := n.organization(subject.Organization)
+	if subject.Kind != v1alpha1.SubjectTeam || home == nil || home.DeletionTimestamp != nil {
+		return false
+	}
+	team := n.team(subject.Name, subject.Organization)
+	return team != nil && string(team.UID) == subject.UID && subject.UID != "" && n.isInTeam(user, team) &&
+		n.isMember(user, subject.Organization) && !n.heldBack(user, subject.Organization)
+}
+
+// climbEnds: the organization or one above has suspended the user or let the user's Membership end.
+func (n naive) climbEnds(user, organization string) bool {
+	if n.isOwner(user, organization) {
+		return false
+	}
+	for _, above := range n.lineage(organization) {
+		membership := n.membership(user, above.Name)
+		if membership == nil {
+			continue
+		}
+		if n.endsClimb(membership) {
+			return true
+		}
+		if n.isActive(membership) && !slices.Contains(n.roleNames(membership, above), "none") {
+			return false
+		}
+	}
+	return false
 }
 
 // heldBack: a gate takes everything.
@@ -282,7 +332,8 @@ func (n naive) grantsOfGroup(group, organization string) []roleAt {
 		for _, subject := range binding.Spec.Subjects {
 			named := subject.Kind == v1alpha1.SubjectGroup && subject.Name == group
 			byTeam := false
-			if team := n.team(subject.Name, organization); subject.Kind == v1alpha1.SubjectTeam && team != nil {
+			isOwnTeam := subject.Kind == v1alpha1.SubjectTeam && subject.Organization == ""
+			if team := n.team(subject.Name, organization); isOwnTeam && team != nil {
 				byTeam = n.standsForGroup(group, team)
 			}
 			if named || byTeam {
@@ -414,7 +465,7 @@ func (n naive) bindingNamesUser(binding *v1alpha1.RoleBinding, user string) bool
 		if subject.Kind == v1alpha1.SubjectUser && subject.Name == user {
 			return true
 		}
-		if subject.Kind != v1alpha1.SubjectTeam {
+		if subject.Kind != v1alpha1.SubjectTeam || subject.Organization != "" {
 			continue
 		}
 		if team := n.team(subject.Name, organization); team != nil && n.isInTeam(user, team) {

@@ -84,6 +84,10 @@ func (e *evaluation) addSubject(to bindingTarget, subject v1alpha1.Subject, outc
 	case v1alpha1.SubjectUser:
 		e.addUserSubject(to, subject.Name, outcome)
 	case v1alpha1.SubjectTeam:
+		if subject.IsExternal() {
+			e.addExternalTeam(to, subject, outcome)
+			return
+		}
 		e.addTeamSubject(to, subject.Name, outcome)
 	case v1alpha1.SubjectGroup:
 		e.addGroupSubject(to, subject.Name, outcome)

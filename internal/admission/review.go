@@ -143,6 +143,8 @@ func (r *review) examine() error {
 		return r.examineRole(as[v1alpha1.Role](r.before), as[v1alpha1.Role](r.after))
 	case *v1alpha1.Organization:
 		return r.examineOrganization(as[v1alpha1.Organization](r.before), as[v1alpha1.Organization](r.after))
+	case *v1alpha1.JoinRequest:
+		return r.examineJoinRequest(as[v1alpha1.JoinRequest](r.before), as[v1alpha1.JoinRequest](r.after))
 	case *v1alpha1.User:
 		return r.examineUser(as[v1alpha1.User](r.before), as[v1alpha1.User](r.after))
 	}

@@ -9,6 +9,11 @@ const (
 	ruleDuplicateUser           rule = "duplicate-user"
 	ruleGroupNotGated           rule = "group-not-gated"
 	ruleIncludesCycle           rule = "includes-cycle"
+	ruleJoinClosed              rule = "join-closed"
+	ruleJoinDuplicate           rule = "join-duplicate"
+	ruleJoinFlood               rule = "join-flood"
+	ruleJoinRelated             rule = "join-related"
+	ruleJoinUnknown             rule = "join-unknown"
 	ruleLastOwner               rule = "last-owner"
 	ruleMFAWithoutOwner         rule = "mfa-without-owner"
 	ruleMayNotAssign            rule = "may-not-assign"
@@ -32,9 +37,10 @@ const (
 
 // rules are all of them.
 var rules = []rule{
-	ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated, ruleIncludesCycle, ruleLastOwner,
-	ruleMFAWithoutOwner, ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName,
-	ruleNamespaceShared, ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal, ruleRoleNameTaken,
+	ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated, ruleIncludesCycle, ruleJoinClosed,
+	ruleJoinDuplicate, ruleJoinFlood, ruleJoinRelated, ruleJoinUnknown, ruleLastOwner, ruleMFAWithoutOwner,
+	ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName, ruleNamespaceShared,
+	ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal, ruleRoleNameTaken,
 	ruleServiceAccountElsewhere, ruleServiceAccountTooStrong, ruleSuspendedOwner, ruleTooDeep, ruleTooManyBeginnings,
 	ruleUnavailableOwners, ruleUserReferredTo,
 }

@@ -13,7 +13,7 @@ import (
 const kindOrganization = "Organization"
 
 // Kinds are the kinds of which changes are recorded. A field of a kind is one line; a new kind is a table and its entry here.
-var Kinds = []Kind{organizations, memberships, teams, projects, roles, roleBindings, users}
+var Kinds = []Kind{organizations, memberships, teams, projects, roles, roleBindings, joinRequests, users}
 
 var organizations = kind[*v1alpha1.Organization]{
 	name: kindOrganization, made: "OrganizationCreated", removed: "OrganizationRemoved",
@@ -27,6 +27,8 @@ var organizations = kind[*v1alpha1.Organization]{
 			func(o *v1alpha1.Organization) bool { return o.Spec.RequireMFA }),
 		plain("spec.membership", "MembershipPolicyChanged",
 			func(o *v1alpha1.Organization) v1alpha1.MembershipPolicy { return o.Spec.Membership }),
+		plain("spec.joinRequests", "JoinRequestPolicyChanged",
+			func(o *v1alpha1.Organization) string { return string(o.Spec.JoinRequests) }),
 		plain("spec.safeguards", "SafeguardsChanged",
 			func(o *v1alpha1.Organization) v1alpha1.Safeguards { return o.Spec.Safeguards }),
 		mark("metadata.annotations["+v1alpha1.AnnotationApproveRemovals+"]", "RemovalsApproved", "RemovalsApprovalWithdrawn",
@@ -61,6 +63,10 @@ var memberships = kind[*v1alpha1.Membership]{
 		flag("spec.suspended", "MemberSuspended", "MemberResumed",
 			func(m *v1alpha1.Membership) bool { return m.Spec.Suspended }),
 		plain("spec.expiresAt", "MemberExpiryChanged", func(m *v1alpha1.Membership) any { return m.Spec.ExpiresAt }),
+		mark("metadata.annotations["+v1alpha1.AnnotationResendInvitation+"]", "InvitationResent", "InvitationResendForgotten",
+			func(m *v1alpha1.Membership) string { return m.Annotations[v1alpha1.AnnotationResendInvitation] }).inMetadata(),
+		mark("status.invitation.wrongCodes", "InvitationWrongCode", "InvitationWrongCodesForgotten", wrongCodes).
+			byRoster("somebody answered with a code that isn't the invitation's, or it was resent").asWarning(),
 		mark("status.phase", "MemberExpired", "MemberNoLongerExpired", expiredMembership).byRoster("its end has come or was put off"),
 		mark("status.suspendedBecause", "MemberHeldBack", "MemberNoLongerHeldBack", gate).
 			byRoster("a gate takes access for as long as it holds"),
@@ -76,6 +82,15 @@ func invitation(membership *v1alpha1.Membership) string {
 		return "invited"
 	}
 	return "invited for " + invitation.ExpiresAfter.Duration.String()
+}
+
+// wrongCodes says how many wrong codes were given, and by whom the last one.
+func wrongCodes(membership *v1alpha1.Membership) string {
+	state := membership.Status.Invitation
+	if state == nil || state.WrongCodes == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d, the last one by %s", state.WrongCodes, v1alpha1.MaxWrongCodes, state.WrongCodeBy)
 }
 
 func expiredMembership(membership *v1alpha1.Membership) string {
@@ -161,6 +176,9 @@ func subjects(binding *v1alpha1.RoleBinding) []string {
 	var names []string
 	for _, subject := range binding.Spec.Subjects {
 		name := subject.Name
+		if subject.IsExternal() {
+			name = subject.Organization + "/" + name
+		}
 		if subject.Namespace != "" {
 			name = string(subject.Namespace) + "/" + name
 		}
@@ -174,6 +192,35 @@ func expiredBinding(binding *v1alpha1.RoleBinding) string {
 	ready := meta.FindStatusCondition(binding.Status.Conditions, v1alpha1.ConditionReady)
 	if ready != nil && ready.Reason == expired {
 		return expired
+	}
+	return ""
+}
+
+var joinRequests = kind[*v1alpha1.JoinRequest]{
+	name: "JoinRequest", made: "JoinRequested", removed: "JoinRequestRemoved",
+	fields: []field[*v1alpha1.JoinRequest]{
+		plain("spec.team", "JoinRequestChanged", func(j *v1alpha1.JoinRequest) string {
+			return j.Spec.Team.Organization + "/" + string(j.Spec.Team.Name)
+		}),
+		plain("spec.role", "JoinRequestChanged", func(j *v1alpha1.JoinRequest) string { return string(j.Spec.Role) }),
+		list("spec.projects", "JoinRequestProjects",
+			func(j *v1alpha1.JoinRequest) []v1alpha1.ObjectName { return j.Spec.Projects }),
+		flag("spec.organizationWide", "JoinRequestOrganizationWide", "JoinRequestNotOrganizationWide",
+			func(j *v1alpha1.JoinRequest) bool { return j.Spec.OrganizationWide }),
+		plain("spec.message", "JoinRequestChanged", func(j *v1alpha1.JoinRequest) string { return j.Spec.Message }),
+		plain("spec.requestedBy", "JoinRequestChanged", func(j *v1alpha1.JoinRequest) string { return j.Spec.RequestedBy }),
+		{path: "spec.decision", value: func(j *v1alpha1.JoinRequest) string { return string(j.Spec.Decision) },
+			action: func(_, next string) string { return "JoinRequest" + next }},
+		plain("spec.granted", "JoinGrantChanged", func(j *v1alpha1.JoinRequest) any { return j.Spec.Granted }),
+		plain("spec.reason", "JoinReasonChanged", func(j *v1alpha1.JoinRequest) string { return j.Spec.Reason }),
+		mark("status.phase", "JoinRequestWithdrawn", "JoinRequestNoLongerWithdrawn", withdrawn).
+			byRoster("the team, its organization or the RoleBinding is gone"),
+	},
+}
+
+func withdrawn(request *v1alpha1.JoinRequest) string {
+	if request.Status.Phase == v1alpha1.JoinRequestWithdrawn {
+		return string(v1alpha1.JoinRequestWithdrawn)
 	}
 	return ""
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/controllers/access"
+	"github.com/roster-dev/roster/controllers/joinrequest"
 	"github.com/roster-dev/roster/controllers/organization"
 	"github.com/roster-dev/roster/controllers/project"
 	"github.com/roster-dev/roster/controllers/role"
@@ -149,6 +150,7 @@ func addControllers(manager ctrl.Manager, options *Options, recorder access.Hist
 			History: recorder,
 		},
 		&role.Reconciler{Client: reads, Live: live, History: recorder},
+		&joinrequest.Reconciler{Client: reads, Live: live, Clock: clock.RealClock{}, History: recorder},
 		&user.Reconciler{
 			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations, History: recorder,
 		},

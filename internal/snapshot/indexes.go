@@ -26,6 +26,12 @@ const (
 	UsersByDeactivated = "spec.deactivated"
 	// ProjectsByNamespace finds the projects that ask for a namespace.
 	ProjectsByNamespace = "spec.namespaces"
+	// RoleBindingsByExternalTeam finds the RoleBindings that let in a team of another organization: under ORGANIZATION/TEAM,
+	// and under ORGANIZATION those that let in any of its teams.
+	RoleBindingsByExternalTeam = "spec.subjects.organization"
+	// JoinRequestsByTeam finds the JoinRequests of a team, under ORGANIZATION/TEAM, and of an organization's teams, under
+	// ORGANIZATION.
+	JoinRequestsByTeam = "spec.team.organization"
 	// RolesByInclude finds the Roles that include a name.
 	RolesByInclude = "spec.includes"
 	// RolesByClusterRole finds the Roles that copy a ClusterRole.
@@ -50,6 +56,8 @@ var indexes = []index{
 	{&v1alpha1.User{}, UsersByUsername, userUsername},
 	{&v1alpha1.User{}, UsersByDeactivated, userDeactivated},
 	{&v1alpha1.Project{}, ProjectsByNamespace, projectNamespaces},
+	{&v1alpha1.RoleBinding{}, RoleBindingsByExternalTeam, roleBindingExternalTeams},
+	{&v1alpha1.JoinRequest{}, JoinRequestsByTeam, joinRequestTeam},
 	{&v1alpha1.Role{}, RolesByInclude, roleIncludes},
 	{&v1alpha1.Role{}, RolesByClusterRole, roleClusterRoles},
 	{&corev1.Namespace{}, NamespacesByOrganization, organizationLabel},
@@ -91,6 +99,24 @@ func userDeactivated(object client.Object) []string {
 
 func projectNamespaces(object client.Object) []string {
 	return object.(*v1alpha1.Project).NamespaceNames()
+}
+
+// ExternalTeam is the value under which the indexes find what concerns a team of another organization.
+func ExternalTeam(organization, team string) string { return organization + "/" + team }
+
+func roleBindingExternalTeams(object client.Object) []string {
+	var values []string
+	for _, subject := range object.(*v1alpha1.RoleBinding).Spec.Subjects {
+		if subject.IsExternal() {
+			values = append(values, subject.Organization, ExternalTeam(subject.Organization, subject.Name))
+		}
+	}
+	return values
+}
+
+func joinRequestTeam(object client.Object) []string {
+	team := object.(*v1alpha1.JoinRequest).Spec.Team
+	return []string{team.Organization, ExternalTeam(team.Organization, string(team.Name))}
 }
 
 func roleIncludes(object client.Object) []string {

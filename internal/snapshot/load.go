@@ -50,6 +50,7 @@ func Load(ctx context.Context, reader client.Reader, organization string) (acces
 		load.roles(namespace)
 		load.roleBindings(namespace)
 	}
+	load.externalTeams()
 	load.roles(v1alpha1.SystemNamespace)
 	load.projects(organization)
 	load.users()

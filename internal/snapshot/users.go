@@ -12,7 +12,8 @@ import (
 )
 
 // LoadUsers reads what the engine needs to say what some users are granted in one organization, which is much less than
-// all of it: their own Memberships, and Teams and RoleBindings without anybody else. Namespaces of projects are left out.
+// all of it: their own Memberships, and Teams and RoleBindings without anybody else. Namespaces of projects are left out, and
+// teams of other organizations: what those give isn't for a Membership here to give.
 func LoadUsers(
 	ctx context.Context, reader client.Reader, organization string, users sets.Set[string],
 ) (access.World, error) {
@@ -82,7 +83,7 @@ func bindingsOf(
 		concerns := func(subject v1alpha1.Subject) bool {
 			team := client.ObjectKey{Namespace: binding.Namespace, Name: subject.Name}
 			return subject.Kind == v1alpha1.SubjectUser && users.Has(subject.Name) ||
-				subject.Kind == v1alpha1.SubjectTeam && left.Has(team)
+				subject.Kind == v1alpha1.SubjectTeam && !subject.IsExternal() && left.Has(team)
 		}
 		if !slices.ContainsFunc(binding.Spec.Subjects, concerns) {
 			continue

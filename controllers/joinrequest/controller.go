@@ -1,0 +1,162 @@
+// Package joinrequest carries out what is decided of JoinRequests: who asks may see the request, who is approved gets a
+// RoleBinding, and whoever of the two sides goes takes it away.
+package joinrequest
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/finalizer"
+	"github.com/roster-dev/roster/internal/snapshot"
+	"github.com/roster-dev/roster/internal/status"
+)
+
+// concurrentRequests is how many requests are carried out at once.
+const concurrentRequests = 4
+
+// Mailer tells people.
+type Mailer interface {
+	// JoinRequested tells an organization's owners that somebody asks. It returns before the mail has arrived.
+	JoinRequested(ctx context.Context, request *v1alpha1.JoinRequest, owners []v1alpha1.Username) error
+}
+
+// Silent tells nobody.
+type Silent struct{}
+
+// JoinRequested does nothing.
+func (Silent) JoinRequested(context.Context, *v1alpha1.JoinRequest, []v1alpha1.Username) error {
+	return nil
+}
+
+// Reconciler carries out JoinRequests.
+type Reconciler struct {
+	client.Client
+	// Live reads from the API server itself: no access is given or ended for good on what a cache says.
+	Live  client.Reader
+	Clock clock.PassiveClock
+	// Mailer tells the owners of a new request; nil: nobody.
+	Mailer Mailer
+	// History records removals before their objects go; nil in tests that are about something else.
+	History finalizer.Witness
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
+	if r.Mailer == nil {
+		r.Mailer = Silent{}
+	}
+	return ctrl.NewControllerManagedBy(manager).
+		Named("joinrequest").
+		For(&v1alpha1.JoinRequest{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Owns(&v1alpha1.RoleBinding{}).
+		Watches(&v1alpha1.Team{}, handler.EnqueueRequestsFromMapFunc(r.ofTeam), builder.WithPredicates(comesOrGoes())).
+		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.ofOrganization),
+			builder.WithPredicates(comesOrGoes())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrentRequests}).
+		Complete(r)
+}
+
+// comesOrGoes lets through objects that are made, are to be deleted, or are gone.
+func comesOrGoes() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(change event.UpdateEvent) bool {
+		return (change.ObjectOld.GetDeletionTimestamp() == nil) != (change.ObjectNew.GetDeletionTimestamp() == nil)
+	}}
+}
+
+func (r *Reconciler) ofTeam(ctx context.Context, object client.Object) []reconcile.Request {
+	organization, ok := v1alpha1.OrganizationOf(object.GetNamespace())
+	if !ok {
+		return nil
+	}
+	return r.requestsOf(ctx, snapshot.ExternalTeam(organization, object.GetName()))
+}
+
+func (r *Reconciler) ofOrganization(ctx context.Context, object client.Object) []reconcile.Request {
+	return r.requestsOf(ctx, object.GetName())
+}
+
+func (r *Reconciler) requestsOf(ctx context.Context, team string) []reconcile.Request {
+	found, err := snapshot.JoinRequestsOf(ctx, r.Client, team)
+	if err != nil {
+		// The caches serve these look-ups; they fail only while the manager stops.
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(found))
+	for _, request := range found {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(request)})
+	}
+	return requests
+}
+
+// Reconcile carries out one request.
+func (r *Reconciler) Reconcile(ctx context.Context, asked reconcile.Request) (reconcile.Result, error) {
+	request := &v1alpha1.JoinRequest{}
+	if err := r.Get(ctx, asked.NamespacedName, request); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if request.DeletionTimestamp != nil {
+		return reconcile.Result{}, ignoreConflict(r.end(ctx, request))
+	}
+	organization, inOrganization := v1alpha1.OrganizationOf(request.Namespace)
+	if !inOrganization {
+		return reconcile.Result{}, r.reportStray(ctx, request)
+	}
+	if err := finalizer.Add(ctx, r.Client, request); err != nil {
+		return reconcile.Result{}, ignoreConflict(err)
+	}
+	if err := r.showToRequester(ctx, organization, request); err != nil {
+		return reconcile.Result{}, err
+	}
+	before := request.DeepCopy()
+	carryErr := r.carryOut(ctx, organization, request)
+	if err := status.Update(ctx, r.Client, before, request); err != nil {
+		return reconcile.Result{}, ignoreConflict(err)
+	}
+	return reconcile.Result{}, carryErr
+}
+
+// ignoreConflict: whoever was faster wakes this controller again.
+func ignoreConflict(err error) error {
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+// end lets a request go once the RoleBinding that it made is gone, which is once the access is.
+func (r *Reconciler) end(ctx context.Context, request *v1alpha1.JoinRequest) error {
+	if !controllerutil.ContainsFinalizer(request, v1alpha1.Finalizer) {
+		return nil
+	}
+	gone, err := r.removeBinding(ctx, request)
+	if err != nil || !gone {
+		return err
+	}
+	if err := r.hideFromRequester(ctx, request); err != nil {
+		return err
+	}
+	return finalizer.Remove(ctx, r.Client, r.History, request)
+}
+
+func (r *Reconciler) reportStray(ctx context.Context, request *v1alpha1.JoinRequest) error {
+	before := request.DeepCopy()
+	status.Report(request, status.Readiness{
+		State: status.Stalled, Reason: "NotInAnOrganization",
+		Message: fmt.Sprintf("namespace %s isn't an organization's, so this asks nobody; make it in the namespace org-NAME of "+
+			"organization NAME", request.Namespace),
+	})
+	return ignoreConflict(status.Update(ctx, r.Client, before, request))
+}

@@ -1,0 +1,57 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// addExternalTeam grants to the members of another organization's team, as members of their own organization. That one
+// decides who they are; what holds them back there holds them back here, and so does what holds them back here. A group of
+// the identity provider isn't carried along.
+func (e *evaluation) addExternalTeam(to bindingTarget, subject v1alpha1.Subject, outcome *RoleBindingOutcome) {
+	home := e.homeOf(subject)
+	if home == nil {
+		outcome.Problems = append(outcome.Problems, Problem{
+			Reason: ReasonTeamNotFound, Terminal: true,
+			Message: fmt.Sprintf("the team %q of organization %q that was let in is gone; delete the JoinRequest or this "+
+				"RoleBinding", subject.Name, subject.Organization),
+		})
+		return
+	}
+	team := home.index.teams[subject.Organization][subject.Name]
+	for _, source := range home.teamSources(subject.Organization, team) {
+		users := slices.DeleteFunc(home.teamMembers(source.team), func(user string) bool {
+			return e.gate(user) != "" || e.isShutOut(user)
+		})
+		e.give(to, userSubjects(users), to.scope, append(slices.Clone(to.via), source.via...))
+	}
+	e.changesAt(home.result.NextChange)
+}
+
+// homeOf is the organization of an external team, looked at for its members, or nil where the organization is going or the
+// very team isn't there.
+func (e *evaluation) homeOf(subject v1alpha1.Subject) *evaluation {
+	team := e.index.teams[subject.Organization][subject.Name]
+	if team == nil || string(team.UID) != subject.UID || subject.UID == "" {
+		return nil
+	}
+	if home, known := e.others[subject.Organization]; known {
+		return home
+	}
+	var home *evaluation
+	lineage := LineageOf(e.index.organizations, subject.Organization)
+	if lineage != nil && lineage.Organizations[0].DeletionTimestamp == nil {
+		home = newEvaluation(e.index, lineage, e.now, e.assumed, Result{})
+	}
+	e.others[subject.Organization] = home
+	return home
+}
+
+// isShutOut says whether this organization has suspended a member of an external team itself, or let that one's own
+// Membership end.
+func (e *evaluation) isShutOut(user string) bool {
+	e.placeHere(user) // It remembers when that changes.
+	return e.endsClimb(user)
+}
