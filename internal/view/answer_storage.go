@@ -3,12 +3,14 @@ package view
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/kube-openapi/pkg/spec3"
 
 	selfv1alpha1 "github.com/roster-dev/roster/api/self/v1alpha1"
 )
@@ -70,4 +72,28 @@ func (s *answerStorage) Create(
 	result.Name = answer.Spec.Organization
 	result.CreationTimestamp = metav1.Now()
 	return result, nil
+}
+
+// describeFieldValidation tells kubectl that fields of an Answer are validated here. It looks for that at the operation
+// that patches a kind; where it finds none, as for a kind that is only ever created, it asks for all
+// CustomResourceDefinitions, which an invited person may not list, and gives up.
+func describeFieldValidation(document *spec3.OpenAPI) (*spec3.OpenAPI, error) {
+	collection := "/apis/" + selfv1alpha1.GroupVersion.String() + "/answers"
+	if document.Paths == nil || document.Paths.Paths[collection] == nil || document.Paths.Paths[collection].Post == nil {
+		return document, nil
+	}
+	created := document.Paths.Paths[collection].Post
+	document.Paths.Paths[collection+"/{name}"] = &spec3.Path{PathProps: spec3.PathProps{Patch: &spec3.Operation{
+		VendorExtensible: created.VendorExtensible,
+		OperationProps: spec3.OperationProps{
+			OperationId: "patchAnswer", Description: "Isn't served: an Answer is only ever created.",
+			Parameters: created.Parameters,
+			Responses: &spec3.Responses{ResponsesProps: spec3.ResponsesProps{
+				StatusCodeResponses: map[int]*spec3.Response{http.StatusMethodNotAllowed: {
+					ResponseProps: spec3.ResponseProps{Description: "Method Not Allowed"},
+				}},
+			}},
+		},
+	}}}
+	return document, nil
 }

@@ -115,6 +115,7 @@ func (s *Server) build(ctx context.Context, listener net.Listener) (*genericapis
 	namer := openapi.NewDefinitionNamer(scheme)
 	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(viewopenapi.GetOpenAPIDefinitions, namer)
 	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(viewopenapi.GetOpenAPIDefinitions, namer)
+	config.OpenAPIV3Config.PostProcessSpec = describeFieldValidation
 	config.OpenAPIConfig.Info.Title, config.OpenAPIV3Config.Info.Title = "Roster", "Roster"
 	if err := s.delegate(config); err != nil {
 		return nil, err

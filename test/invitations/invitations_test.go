@@ -3,6 +3,7 @@ package invitations_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -221,15 +222,15 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 		i.may(ctx, "bo@mute.example", "mute", true)
 		i.says(ctx, cy, "NoMailSettings")
 		i.mailed(ctx)
-		to := func(user string) any { return HaveField("To", ConsistOf(user)) }
-		Eventually(i.mails).WithContext(ctx).Should(ConsistOf(to("cy@mute.example"), to("di@elsewhere.example")))
+		mailTo := func(user string) any { return HaveField("To", ConsistOf(user)) }
+		Eventually(i.mails).WithContext(ctx).Should(ConsistOf(mailTo("cy@mute.example"), mailTo("di@elsewhere.example")))
 	})
 
 	Describe("to a mail server", func() {
 		It("that greylists is tried again, with the same ID", func(ctx SpecContext) {
 			i.mailed(ctx)
 			i.open(ctx, "gray")
-			i.server.Behave(smtp.Once(smtp.ErrGreylisted))
+			i.server.Behave(to("bo@gray.example", smtp.Once(smtp.ErrGreylisted)))
 			bo := i.invite(ctx, "gray", "bo@gray.example")
 			Expect(i.says(ctx, bo, "Retrying")).To(SatisfyAll(ContainSubstring("451 "), ContainSubstring("it is tried again")))
 			Expect(bo.Status.Invitation.LastError).To(ContainSubstring("Greylisted"))
@@ -243,7 +244,7 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 		It("that knows no such user fails for good, until it is resent", func(ctx SpecContext) {
 			i.mailed(ctx)
 			i.open(ctx, "unknown")
-			i.server.Behave(func(smtp.Envelope) error { return smtp.ErrNoSuchUser })
+			i.server.Behave(to("bo@unknown.example", func(smtp.Envelope) error { return smtp.ErrNoSuchUser }))
 			bo := i.invite(ctx, "unknown", "bo@unknown.example")
 			Expect(i.says(ctx, bo, "Failed")).To(SatisfyAll(ContainSubstring("550 "), ContainSubstring("put that right and resend"),
 				HaveSuffix("bo@unknown.example can answer without the mail: kubectl roster accept unknown")))
@@ -258,12 +259,12 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 		It("that breaks off may have been mailed: that is said, and it isn't mailed twice", func(ctx SpecContext) {
 			i.mailed(ctx)
 			i.open(ctx, "cut")
-			i.server.Behave(func(mail smtp.Envelope) error {
+			i.server.Behave(to("bo@cut.example", func(mail smtp.Envelope) error {
 				if mail.Data == nil {
 					return nil
 				}
 				return smtp.ErrHangUp
-			})
+			}))
 			someone := i.invite(ctx, "cut", "", "--email", "bo@cut.example")
 			Expect(i.says(ctx, someone, "Unknown")).To(ContainSubstring("it isn't sent again by itself: ask the invited person"))
 			Consistently(i.mails, 3*time.Second).WithContext(ctx).Should(HaveLen(1))
@@ -310,13 +311,13 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 			i.mailed(ctx)
 			i.open(ctx, "killed")
 			reached, end := make(chan struct{}), make(chan struct{})
-			i.server.Behave(func(mail smtp.Envelope) error {
+			i.server.Behave(to("bo@killed.example", func(mail smtp.Envelope) error {
 				if mail.Data != nil {
 					close(reached)
 					<-end
 				}
 				return nil
-			})
+			}))
 			bo := i.invite(ctx, "killed", "bo@killed.example")
 			Eventually(reached).WithContext(ctx).Should(BeClosed())
 			Expect(i.manager.Kill()).To(Succeed())
@@ -419,6 +420,16 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 		})
 	})
 })
+
+// to has the server behave so to the mails of one recipient.
+func to(recipient string, behaviour smtp.Behaviour) smtp.Behaviour {
+	return func(mail smtp.Envelope) error {
+		if slices.Contains(mail.To, recipient) {
+			return behaviour(mail)
+		}
+		return nil
+	}
+}
 
 func responded(answer v1alpha1.InvitationResponse) func(*v1alpha1.Membership) {
 	return func(m *v1alpha1.Membership) { m.Spec.Response = answer }

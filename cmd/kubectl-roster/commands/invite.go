@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -173,16 +174,20 @@ func (o *openInvitation) resend(ctx context.Context, who string) error {
 }
 
 func (o *openInvitation) revoke(ctx context.Context, who string) error {
-	server, membership, err := o.find(ctx, who)
-	if err != nil {
-		return err
-	}
-	// Who accepts at the same moment stays: removing a member is something else.
-	err = server.Delete(ctx, membership, client.Preconditions{
-		UID: &membership.UID, ResourceVersion: ptr.To(membership.ResourceVersion),
+	var membership *v1alpha1.Membership
+	// Each attempt looks anew: who accepts at the same moment stays, as removing a member is something else.
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		server, found, err := o.find(ctx, who)
+		if err != nil {
+			return err
+		}
+		membership = found
+		return explain(server.Delete(ctx, found, client.Preconditions{
+			UID: &found.UID, ResourceVersion: ptr.To(found.ResourceVersion),
+		}), memberships, found.Namespace)
 	})
 	if err != nil {
-		return explain(err, memberships, membership.Namespace)
+		return err
 	}
 	_, err = fmt.Fprintf(o.Out, "membership.roster.dev/%s deleted: the invitation of %s is revoked\n", membership.Name,
 		invited(membership))
