@@ -3,6 +3,7 @@ package joinrequest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -11,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
-	"github.com/roster-dev/roster/internal/snapshot"
 )
 
 // accessName is that of the ClusterRole and of the RBAC RoleBinding by which who asks sees and withdraws the one request.
@@ -25,11 +25,19 @@ func (r *Reconciler) showToRequester(ctx context.Context, organization string, r
 	if request.Spec.RequestedBy == "" {
 		return nil
 	}
-	name := accessName(request)
+	name, subject := accessName(request), subjectOf(request.Spec.RequestedBy)
 	found := &rbacv1.RoleBinding{}
-	err := r.Get(ctx, client.ObjectKey{Namespace: request.Namespace, Name: name}, found, snapshot.Shared)
-	if err == nil || client.IgnoreNotFound(err) != nil {
-		return err
+	// A cache could still hold that of an earlier request of the same name.
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: request.Namespace, Name: name}, found)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return fmt.Errorf("get RBAC RoleBinding %s: %w", name, err)
+	case err == nil && slices.Equal(found.Subjects, []rbacv1.Subject{subject}):
+		return nil
+	case err == nil:
+		if err := r.hideFromRequester(ctx, request); err != nil {
+			return err
+		}
 	}
 	role := &rbacv1.ClusterRole{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
@@ -41,7 +49,7 @@ func (r *Reconciler) showToRequester(ctx context.Context, organization string, r
 	binding := &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: request.Namespace, Name: name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
-		Subjects:   []rbacv1.Subject{subjectOf(request.Spec.RequestedBy)},
+		Subjects:   []rbacv1.Subject{subject},
 	}
 	for _, object := range []client.Object{role, binding} {
 		if err := r.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {

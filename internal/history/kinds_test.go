@@ -62,6 +62,7 @@ var (
 	project      = &v1alpha1.Project{ObjectMeta: stampedMeta()}
 	role         = &v1alpha1.Role{ObjectMeta: stampedMeta()}
 	binding      = &v1alpha1.RoleBinding{ObjectMeta: stampedMeta()}
+	joinRequest  = &v1alpha1.JoinRequest{ObjectMeta: stampedMeta()}
 	user         = &v1alpha1.User{ObjectMeta: stampedMeta()}
 )
 
@@ -72,6 +73,7 @@ type (
 	proj  = *v1alpha1.Project
 	rrole = *v1alpha1.Role
 	rrb   = *v1alpha1.RoleBinding
+	jr    = *v1alpha1.JoinRequest
 	usr   = *v1alpha1.User
 )
 
@@ -92,6 +94,9 @@ var lines = []line{
 	of("MFANotRequired", "spec.requireMFA", "true", "false", organization, func(o org) { o.Spec.RequireMFA = true }, nothing),
 	of("MembershipPolicyChanged", "spec.membership", "", `{"defaultRoles":["viewer"]}`, organization, nothing,
 		func(o org) { o.Spec.Membership.DefaultRoles = []v1alpha1.RoleName{"viewer"} }),
+	of("JoinRequestPolicyChanged", "spec.joinRequests", "Open", "Closed", organization,
+		func(o org) { o.Spec.JoinRequests = v1alpha1.JoinRequestsOpen },
+		func(o org) { o.Spec.JoinRequests = v1alpha1.JoinRequestsClosed }),
 	of("SafeguardsChanged", "spec.safeguards", "", `{"maxRemovalPercent":100}`, organization, nothing,
 		func(o org) { o.Spec.Safeguards.MaxRemovalPercent = ptr.To[int32](100) }),
 	of("RemovalsApproved", "metadata.annotations[roster.dev/approve-removals]", "", "d1", organization, nothing,
@@ -170,6 +175,9 @@ var lines = []line{
 		b.Spec.Subjects = []v1alpha1.Subject{
 			{Kind: v1alpha1.SubjectUser, Name: "bo"}, {Kind: v1alpha1.SubjectServiceAccount, Namespace: "acme-shop", Name: "ci"}}
 	}),
+	of("BindingSubjectsAdded", "spec.subjects", "", `["Team agency/press"]`, binding, nothing, func(b rrb) {
+		b.Spec.Subjects = []v1alpha1.Subject{{Kind: v1alpha1.SubjectTeam, Organization: "agency", Name: "press"}}
+	}),
 	of("BindingProjectsAdded", "spec.projects", "", `["shop"]`, binding, nothing,
 		func(b rrb) { b.Spec.Projects = []v1alpha1.ObjectName{"shop"} }),
 	of("BindingProjectsChanged", "spec.projectSelector", "", `{"matchLabels":{"tier":"gold"}}`, binding, nothing,
@@ -184,6 +192,27 @@ var lines = []line{
 	of("BindingExpired", "status.conditions[Ready]", "", "Expired", binding, nothing, func(b rrb) {
 		b.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: "Expired"}}
 	}).byRoster(),
+
+	of("JoinRequestChanged", "spec.team", "agency/press", "agency/design", joinRequest,
+		func(j jr) { j.Spec.Team = v1alpha1.ExternalTeam{Organization: "agency", Name: "press"} },
+		func(j jr) { j.Spec.Team = v1alpha1.ExternalTeam{Organization: "agency", Name: "design"} }),
+	of("JoinRequestChanged", "spec.role", "", "viewer", joinRequest, nothing, func(j jr) { j.Spec.Role = "viewer" }),
+	of("JoinRequestProjectsAdded", "spec.projects", "", `["shop"]`, joinRequest, nothing,
+		func(j jr) { j.Spec.Projects = []v1alpha1.ObjectName{"shop"} }),
+	of("JoinRequestOrganizationWide", "spec.organizationWide", "false", "true", joinRequest, nothing,
+		func(j jr) { j.Spec.OrganizationWide = true }),
+	of("JoinRequestChanged", "spec.message", "", "Let us in", joinRequest, nothing, func(j jr) { j.Spec.Message = "Let us in" }),
+	of("JoinRequestChanged", "spec.requestedBy", "", "ana", joinRequest, nothing, func(j jr) { j.Spec.RequestedBy = "ana" }),
+	of("JoinRequestApproved", "spec.decision", "", "Approved", joinRequest, nothing,
+		func(j jr) { j.Spec.Decision = v1alpha1.JoinApproved }),
+	of("JoinRequestRejected", "spec.decision", "Approved", "Rejected", joinRequest,
+		func(j jr) { j.Spec.Decision = v1alpha1.JoinApproved }, func(j jr) { j.Spec.Decision = v1alpha1.JoinRejected }),
+	of("JoinGrantChanged", "spec.granted", "", `{"role":"viewer"}`, joinRequest, nothing,
+		func(j jr) { j.Spec.Granted = &v1alpha1.JoinGrant{Role: "viewer"} }),
+	of("JoinReasonChanged", "spec.reason", "", "No", joinRequest, nothing, func(j jr) { j.Spec.Reason = "No" }),
+	of("JoinRequestWithdrawn", "status.phase", "", "Withdrawn", joinRequest,
+		func(j jr) { j.Status.Phase = v1alpha1.JoinRequestApproved },
+		func(j jr) { j.Status.Phase = v1alpha1.JoinRequestWithdrawn }).byRoster(),
 
 	of("UserIdentified", "spec.username", "bo", "bo@x", user,
 		func(u usr) { u.Spec.Username = "bo" }, func(u usr) { u.Spec.Username = "bo@x" }),

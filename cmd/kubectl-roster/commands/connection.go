@@ -90,6 +90,7 @@ func newMapper() meta.RESTMapper {
 	mapper.Add(v1alpha1.GroupVersion.WithKind("Organization"), meta.RESTScopeRoot)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("Membership"), meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("Team"), meta.RESTScopeNamespace)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("JoinRequest"), meta.RESTScopeNamespace)
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Member"), meta.RESTScopeNamespace)
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Grant"), meta.RESTScopeNamespace)
 	mapper.Add(selfv1alpha1.GroupVersion.WithKind("Profile"), meta.RESTScopeRoot)
