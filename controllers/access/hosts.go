@@ -13,7 +13,7 @@ import (
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
-// A host is an organization that lets in a team of another one. What changes who is in the team changes what the host grants.
+// A host is an organization that lets in a team of another one. What changes who is in the team changes what it grants.
 
 // withHosts are some organizations, and the hosts of their teams with all below those.
 func (r *Reconciler) withHosts(ctx context.Context, organizations []string) ([]string, error) {

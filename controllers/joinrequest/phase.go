@@ -36,8 +36,8 @@ func (r *Reconciler) carryOut(ctx context.Context, organization string, request 
 	return r.tellOwners(ctx, organization, request)
 }
 
-// askingTeam is the very team that asked, or nil where it or its organization is gone or going. Nothing ends for good on what
-// a cache says.
+// askingTeam is the very team that asked, or nil where it or its organization is gone or going. Nothing ends for good on
+// what a cache says.
 func (r *Reconciler) askingTeam(ctx context.Context, request *v1alpha1.JoinRequest) (*v1alpha1.Team, error) {
 	asking := request.Spec.Team
 	team, organization := &v1alpha1.Team{}, &v1alpha1.Organization{}
