@@ -117,6 +117,16 @@ var lines = []line{
 		func(m mbr) { m.Spec.Invitation = &v1alpha1.InvitationSpec{} }),
 	of("InvitationAnswered", "spec.response", "", "Accepted", membership, nothing,
 		func(m mbr) { m.Spec.Response = v1alpha1.InvitationAccepted }),
+	of("InvitationResent", "metadata.annotations[roster.dev/resend-invitation]", "", "again", membership, nothing,
+		func(m mbr) { m.Annotations[v1alpha1.AnnotationResendInvitation] = "again" }),
+	of("InvitationWrongCode", "status.invitation.wrongCodes", "", "2 of 5, the last one by eve", membership, nothing,
+		func(m mbr) {
+			m.Status.Invitation = &v1alpha1.InvitationStatus{WrongCodes: 2, WrongCodeBy: "eve"}
+		}).byRoster().warning(),
+	of("InvitationWrongCodesForgotten", "status.invitation.wrongCodes", "1 of 5, the last one by eve", "", membership,
+		func(m mbr) {
+			m.Status.Invitation = &v1alpha1.InvitationStatus{WrongCodes: 1, WrongCodeBy: "eve"}
+		}, nothing).byRoster(),
 	of("MemberSuspended", "spec.suspended", "false", "true", membership, nothing, func(m mbr) { m.Spec.Suspended = true }),
 	of("MemberResumed", "spec.suspended", "true", "false", membership, func(m mbr) { m.Spec.Suspended = true }, nothing),
 	of("MemberExpiryChanged", "spec.expiresAt", "", "2030-01-02T03:04:05Z", membership, nothing,

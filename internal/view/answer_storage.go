@@ -27,7 +27,7 @@ type answerStorage struct {
 }
 
 var (
-	_ rest.Creater              = &answerStorage{}
+	_ rest.Storage              = &answerStorage{}
 	_ rest.Scoper               = &answerStorage{}
 	_ rest.SingularNameProvider = &answerStorage{}
 )

@@ -277,7 +277,7 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 			i.open(ctx, "hung")
 			end := make(chan struct{})
 			DeferCleanup(func() { close(end) })
-			i.server.Behave(func(mail smtp.Envelope) error {
+			i.server.Behave(func(smtp.Envelope) error {
 				<-end
 				return errors.New("too late")
 			})

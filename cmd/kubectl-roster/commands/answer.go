@@ -61,7 +61,7 @@ func newAnswerCommand(options *response, command *cobra.Command) *cobra.Command 
 	command.RunE = func(command *cobra.Command, arguments []string) error {
 		return options.run(command.Context(), arguments[0])
 	}
-	options.connection.addFlags(command)
+	options.addFlags(command)
 	command.Flags().StringVar(&options.code, "code", "", "Code from the mail, for an invitation to your address")
 	return command
 }

@@ -55,7 +55,7 @@ Who is invited by address is mailed a code; who answers with it becomes the memb
 			return options.run(command.Context(), user)
 		},
 	}
-	options.scope.addFlags(command)
+	options.addFlags(command)
 	flags := command.Flags()
 	flags.StringVar(&options.email, "email", "", "Address to mail to; without USER it is who is invited")
 	flags.StringVar(&options.name, "name", "", "What people call the invited person")
@@ -136,7 +136,7 @@ a new life and, for an address, a new code.`,
 			return options.resend(command.Context(), arguments[0])
 		},
 	}
-	options.scope.addFlags(command)
+	options.addFlags(command)
 	return command
 }
 
@@ -154,7 +154,7 @@ func newRevokeCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			return options.revoke(command.Context(), arguments[0])
 		},
 	}
-	options.scope.addFlags(command)
+	options.addFlags(command)
 	return command
 }
 
