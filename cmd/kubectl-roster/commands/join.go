@@ -63,7 +63,7 @@ after, you see this one request and may withdraw it.`,
 			return options.request(command.Context(), arguments[0])
 		},
 	}
-	options.scope.addFlags(command)
+	options.addFlags(command)
 	flags := command.Flags()
 	flags.StringVar(&options.role, "role", "", "Role to ask for")
 	flags.StringSliceVar(&options.projects, "project", nil, "Project to ask for; may be repeated")
@@ -161,7 +161,7 @@ organization decides who is in the team, and so who has access here.`,
 			return options.decide(command.Context(), arguments[0], v1alpha1.JoinApproved)
 		},
 	}
-	options.scope.addFlags(command)
+	options.addFlags(command)
 	command.Flags().StringVar(&options.role, "role", "", "Role to give; left out: the one that is asked for")
 	command.Flags().StringSliceVar(&options.projects, "project", nil,
 		"Project to give; may be repeated; left out: all that is asked for")
@@ -182,7 +182,7 @@ func newJoinRejectCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			return options.decide(command.Context(), arguments[0], v1alpha1.JoinRejected)
 		},
 	}
-	options.scope.addFlags(command)
+	options.addFlags(command)
 	command.Flags().StringVar(&options.reason, "reason", "", "Why")
 	return command
 }
@@ -229,7 +229,7 @@ func newJoinWithdrawCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			return options.withdraw(command.Context(), arguments[0])
 		},
 	}
-	options.scope.addFlags(command)
+	options.addFlags(command)
 	return command
 }
 
