@@ -63,7 +63,7 @@ const (
 // MembershipSpec says who is a member and with which roles.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.user) || has(self.email)",message="set spec.user to the username that the API server authenticates, or spec.email to invite somebody whose username isn't known yet"
-// +kubebuilder:validation:XValidation:rule="has(oldSelf.user) || !has(oldSelf.email) || (has(self.email) && self.email == oldSelf.email)",message="spec.email can't be changed while it is who is invited; delete the Membership and invite the other address"
+// +kubebuilder:validation:XValidation:rule="has(oldSelf.user) || !has(oldSelf.email) || !has(self.email) || self.email == oldSelf.email",message="spec.email can't be changed while it is who is invited; delete the Membership and invite the other address"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.user) || (has(self.user) && self.user == oldSelf.user)",message="spec.user can't be changed once it is set; delete the Membership and make one for the other user"
 type MembershipSpec struct {
 	// user is the username that the API server authenticates. Can't be changed once set.
