@@ -398,7 +398,7 @@ var _ = Describe("The schema accepts", func() {
 		Expect(organization.Object).To(HaveKeyWithValue("spec", map[string]any{
 			"owners": []any{"ana@schema.example"}, "type": "Standard",
 			"membership": map[string]any{"defaultRoles": []any{"member"}, "invitationTTL": "168h"},
-			"safeguards": map[string]any{"maxRemovalPercent": int64(20)},
+			"safeguards": map[string]any{"maxRemovalPercent": int64(20)}, "joinRequests": "Open",
 		}))
 		project := manifest("Project", "schema-defaults", "{}")
 		delete(project.Object, "spec")

@@ -21,6 +21,7 @@ import (
 	"github.com/roster-dev/roster/cmd/kubectl-roster/commands"
 	"github.com/roster-dev/roster/test/catalogue"
 	"github.com/roster-dev/roster/test/environment"
+	"github.com/roster-dev/roster/test/expectations"
 )
 
 // applyImport imports the kubernetes organization, or a small one where its data isn't there, and applies it.
@@ -49,6 +50,27 @@ func (i *installation) applySample(ctx context.Context) {
 	Expect(i.cluster.Apply(ctx, filepath.Join(root, "config", "samples", "acme"))).To(Succeed())
 }
 
+// applyJoinRequests has a team of another organization let into the small company, another one rejected, and a third wait.
+func (i *installation) applyJoinRequests(ctx context.Context) {
+	GinkgoHelper()
+	agency := expectations.Organization("agency", "ana@agency.example")
+	i.Create(ctx, agency)
+	i.Ready(ctx, agency)
+	for team, decision := range map[string]v1alpha1.JoinDecision{
+		"designers": v1alpha1.JoinApproved, "writers": v1alpha1.JoinRejected, "testers": "",
+	} {
+		object := &v1alpha1.Team{ObjectMeta: expectations.InOrganization("agency", team)}
+		object.Spec.Members = []v1alpha1.Username{"ana@agency.example"}
+		i.Create(ctx, object)
+		request := &v1alpha1.JoinRequest{ObjectMeta: expectations.InOrganization("acme", team)}
+		request.Spec = v1alpha1.JoinRequestSpec{
+			Team: v1alpha1.ExternalTeam{Organization: "agency", Name: v1alpha1.ObjectName(team)},
+			Role: "viewer", OrganizationWide: true, Decision: decision,
+		}
+		i.Create(ctx, request)
+	}
+}
+
 // byKind counts writes by verb, resource and, where it wasn't success, status.
 func byKind(writes []environment.AuditedWrite) string {
 	counts := map[string]int{}
@@ -75,6 +97,7 @@ var _ = Describe("A large organization that has converged", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		begin := time.Now()
 		i.applySample(ctx)
+		i.applyJoinRequests(ctx)
 		i.applyImport(ctx)
 		applied := time.Since(begin)
 		after := i.settle(ctx)
