@@ -59,7 +59,7 @@ type Reconciler struct {
 
 	// outcomes of attempts that couldn't be written down yet, by the Membership's uid.
 	outcomes sync.Map
-	// settingsChanged is when the settings changed last, in nanoseconds, as far as this process has seen.
+	// settingsChanged is when the settings changed last, in seconds, as far as this process has seen.
 	settingsChanged atomic.Int64
 }
 
@@ -93,7 +93,8 @@ func (r *Reconciler) settingsHandler() handler.TypedEventHandler[*corev1.Secret,
 }
 
 func (r *Reconciler) retry(ctx context.Context, queue queue) {
-	r.settingsChanged.Store(r.Clock.Now().UnixNano())
+	// Attempts are noted by the second: one of the same second counts as made by these settings, or each would be made twice.
+	r.settingsChanged.Store(r.Clock.Now().Unix())
 	var memberships v1alpha1.MembershipList
 	if err := r.List(ctx, &memberships, snapshot.Shared); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "list the invitations that wait for mail settings")
@@ -148,7 +149,7 @@ func (r *Reconciler) act(ctx context.Context, key client.ObjectKey) error {
 	return nil
 }
 
-func (r *Reconciler) changedAt() time.Time { return time.Unix(0, r.settingsChanged.Load()) }
+func (r *Reconciler) changedAt() time.Time { return time.Unix(r.settingsChanged.Load(), 0) }
 
 // subject is a Membership with its organization.
 type subject struct {
