@@ -124,11 +124,12 @@ func (c *Controller) handler(ctx context.Context, kind history.Kind) toolscache.
 	return toolscache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(added any, isInInitialList bool) {
 			object := added.(client.Object)
-			switch {
-			case !isInInitialList:
+			if !isInInitialList {
 				c.lanes.put(object.GetUID(), kind.Changes(nil, object))
-			case c.sights.add(sight{kind, object}):
-				c.compare(ctx, sight{kind, object})
+				return
+			}
+			if sight := (sight{kind, object, time.Now()}); c.sights.add(sight) {
+				c.compare(ctx, sight)
 			}
 		},
 		UpdateFunc: func(before, after any) {
@@ -161,11 +162,11 @@ func (c *Controller) compareWaiting(ctx context.Context) {
 func (c *Controller) compare(ctx context.Context, sight sight) {
 	uid := sight.object.GetUID()
 	if known, found := c.Baseline.Known(uid); found {
-		c.lanes.put(uid, sight.kind.Missed(known, sight.object))
+		c.lanes.put(uid, sight.at(sight.kind.Missed(known, sight.object)))
 		return
 	}
 	if sight.object.GetDeletionTimestamp() == nil || !c.isRecordedAsGone(ctx, sight) {
-		c.lanes.put(uid, sight.kind.Changes(nil, sight.object))
+		c.lanes.put(uid, sight.at(sight.kind.Changes(nil, sight.object)))
 	}
 }
 

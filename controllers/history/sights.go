@@ -2,6 +2,7 @@ package history
 
 import (
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -10,10 +11,20 @@ import (
 	"github.com/roster-dev/roster/internal/history"
 )
 
-// sight is an object as this run saw it first.
+// sight is an object as this run saw it first, and when.
 type sight struct {
 	kind   history.Kind
 	object client.Object
+	time   time.Time
+}
+
+// at gives changes the time of the sight. They may be found out later, when the store is there to compare with, and belong
+// before what has happened since.
+func (s sight) at(changes []history.Change) []history.Change {
+	for i := range changes {
+		changes[i].Time = s.time
+	}
+	return changes
 }
 
 // sights are the objects that were there when this run began, and how access stood then.
