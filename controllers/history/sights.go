@@ -35,13 +35,36 @@ type sights struct {
 	seen      sets.Set[types.UID]
 	kept      []sight
 	standing  []history.Change
+	// holding: changes of this run wait for what happened before it, in held.
+	holding bool
+	held    [][]history.Change
 }
 
-// postpone keeps what is seen until waiting is called.
+// postpone keeps what is seen until waiting is called, and what changes until release is called.
 func (s *sights) postpone() {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.postponed = true
+	s.postponed, s.holding = true, true
+}
+
+// hold keeps changes of one object where they have to wait, and says whether it did.
+func (s *sights) hold(changes []history.Change) bool {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.holding {
+		s.held = append(s.held, changes)
+	}
+	return s.holding
+}
+
+// release hands over what was held, before anybody can hand over what has changed since.
+func (s *sights) release(put func(types.UID, []history.Change)) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	for _, changes := range s.held {
+		put(changes[0].Object.UID, changes)
+	}
+	s.held, s.holding = nil, false
 }
 
 // add notes an object, and says whether it is to be compared now.
