@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -154,7 +153,6 @@ func (s *organizationSync) recordEffects() {
 // effects are what a sync did to who holds what.
 type effects struct {
 	*organizationSync
-	namespaces   map[string]*corev1.Namespace
 	projects     map[string]*v1alpha1.Project
 	causes       []history.Cause
 	otherwise    history.Actor
@@ -164,14 +162,11 @@ type effects struct {
 func (s *organizationSync) effects() *effects {
 	e := &effects{
 		organizationSync: s, causes: s.cause.changes, otherwise: s.otherwise(),
-		namespaces: map[string]*corev1.Namespace{}, projects: map[string]*v1alpha1.Project{},
+		projects: map[string]*v1alpha1.Project{},
 	}
 	if len(e.causes) == 0 {
 		// The cache may show a change a moment before this controller is told of it.
 		e.causes = s.causes.peek(s.result.Organization)
-	}
-	for _, namespace := range s.world.Namespaces {
-		e.namespaces[namespace.Name] = namespace
 	}
 	for _, project := range s.world.Projects {
 		e.projects[project.Name] = project

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/roster-dev/roster/api/v1alpha1"
 	engine "github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/status"
@@ -125,19 +123,11 @@ func (s *organizationSync) organizationProblems(organization *v1alpha1.Organizat
 		return problems
 	}
 	name := v1alpha1.OrganizationNamespace(organization.Name)
-	state := engine.CheckOrganizationNamespace(s.namespace(name), organization.Name)
+	state := engine.CheckOrganizationNamespace(s.namespaces[name], organization.Name)
 	if problem, bad := namespaceProblem(name, state, v1alpha1.LabelOrganization+": "+organization.Name); bad {
 		problems = append(problems, problem)
 	}
 	return problems
-}
-
-func (s *organizationSync) namespace(name string) *corev1.Namespace {
-	at := slices.IndexFunc(s.world.Namespaces, func(namespace *corev1.Namespace) bool { return namespace.Name == name })
-	if at < 0 {
-		return nil
-	}
-	return s.world.Namespaces[at]
 }
 
 // deletionBlocked says what still needs an organization that is to go.
@@ -221,7 +211,7 @@ func (s *organizationSync) projectStatus(project *v1alpha1.Project) status.Objec
 	labels := fmt.Sprintf("%s: %s and %s: %s",
 		v1alpha1.LabelOrganization, s.result.Organization, v1alpha1.LabelProject, project.Name)
 	for _, name := range project.NamespaceNames() {
-		state := engine.CheckProjectNamespace(name, s.namespace(name), s.result.Organization, project.Name)
+		state := engine.CheckProjectNamespace(name, s.namespaces[name], s.result.Organization, project.Name)
 		if problem, bad := namespaceProblem(name, state, labels); bad {
 			problems = append(problems, problem)
 			continue

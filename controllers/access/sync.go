@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,9 +26,11 @@ import (
 // organizationSync is one sync of one organization.
 type organizationSync struct {
 	*Reconciler
-	world   engine.World
-	result  engine.Result
-	missing sets.Set[string] // ClusterRoles that aren't there yet
+	world  engine.World
+	result engine.Result
+	// namespaces are those of the world, by name.
+	namespaces map[string]*corev1.Namespace
+	missing    sets.Set[string] // ClusterRoles that aren't there yet
 	// legacy are the bindings that Roster didn't make, by namespace.
 	legacy map[string][]v1alpha1.LegacyBinding
 	// desired is who is to hold what.
@@ -66,6 +69,7 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 	if s.world, err = snapshot.Load(ctx, r.Client, organization); err != nil {
 		return reconcile.Result{}, err
 	}
+	s.namespaces = byName(s.world.Namespaces)
 	s.result = engine.Evaluate(s.world, organization, r.Clock.Now())
 	if err := s.guardRemovals(ctx); err != nil {
 		return reconcile.Result{}, err
@@ -103,6 +107,14 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 		return s.done(errors.Join(s.guardErr, s.written.err()))
 	}
 	return s.done(errors.Join(s.guardErr, s.written.err(), s.report(ctx), s.releaseFinalizers(ctx)))
+}
+
+func byName(namespaces []*corev1.Namespace) map[string]*corev1.Namespace {
+	result := make(map[string]*corev1.Namespace, len(namespaces))
+	for _, namespace := range namespaces {
+		result[namespace.Name] = namespace
+	}
+	return result
 }
 
 // postponesReport leaves what is to be said to the next sync where there is news, which may take access away and must not

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// baselinePatience is how long the history waits for the store when it starts. After that it follows the changes, and
-	// compares with what was recorded before when the store is there.
+	// baselinePatience is how long changes are held at the start until the store tells what was recorded before, so that what
+	// happened meanwhile comes first. After that they are recorded, and what happened meanwhile when the store is there.
 	baselinePatience = 2 * time.Second
 	forever          = math.MaxInt64
 	// retry is how soon a store is asked again.
@@ -48,13 +48,14 @@ func (c *Controller) Start(ctx context.Context) error {
 	c.followEvents(ctx)
 	c.sights.postpone()
 	go c.Recorder.Taken(ctx, c.takeEffect)
+	if err := c.watch(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	loaded := c.loadBaseline(ctx, baselinePatience)
 	if loaded {
 		c.compareWaiting(ctx)
 	}
-	if err := c.watch(ctx); err != nil && ctx.Err() == nil {
-		return err
-	}
+	c.sights.release(c.lanes.put)
 	if !loaded {
 		if !c.loadBaseline(ctx, forever) {
 			return nil
@@ -124,25 +125,32 @@ func (c *Controller) handler(ctx context.Context, kind history.Kind) toolscache.
 	return toolscache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(added any, isInInitialList bool) {
 			object := added.(client.Object)
-			switch {
-			case !isInInitialList:
-				c.lanes.put(object.GetUID(), kind.Changes(nil, object))
-			case c.sights.add(sight{kind, object}):
-				c.compare(ctx, sight{kind, object})
+			if !isInInitialList {
+				c.record(kind.Changes(nil, object))
+				return
+			}
+			if sight := (sight{kind, object, time.Now()}); c.sights.add(sight) {
+				c.compare(ctx, sight)
 			}
 		},
 		UpdateFunc: func(before, after any) {
-			object := after.(client.Object)
-			c.lanes.put(object.GetUID(), kind.Changes(before.(client.Object), object))
+			c.record(kind.Changes(before.(client.Object), after.(client.Object)))
 		},
 		DeleteFunc: func(deleted any) {
 			if unknown, ok := deleted.(toolscache.DeletedFinalStateUnknown); ok {
 				deleted = unknown.Obj
 			}
 			if object, ok := deleted.(client.Object); ok {
-				c.lanes.put(object.GetUID(), kind.Changes(object, nil))
+				c.record(kind.Changes(object, nil))
 			}
 		},
+	}
+}
+
+// record has changes of one object recorded, behind what is to be recorded of it before them.
+func (c *Controller) record(changes []history.Change) {
+	if len(changes) > 0 && !c.sights.hold(changes) {
+		c.lanes.put(changes[0].Object.UID, changes)
 	}
 }
 
@@ -161,11 +169,11 @@ func (c *Controller) compareWaiting(ctx context.Context) {
 func (c *Controller) compare(ctx context.Context, sight sight) {
 	uid := sight.object.GetUID()
 	if known, found := c.Baseline.Known(uid); found {
-		c.lanes.put(uid, sight.kind.Missed(known, sight.object))
+		c.lanes.put(uid, sight.at(sight.kind.Missed(known, sight.object)))
 		return
 	}
 	if sight.object.GetDeletionTimestamp() == nil || !c.isRecordedAsGone(ctx, sight) {
-		c.lanes.put(uid, sight.kind.Changes(nil, sight.object))
+		c.lanes.put(uid, sight.at(sight.kind.Changes(nil, sight.object)))
 	}
 }
 

@@ -94,6 +94,18 @@ type Decision struct {
 
 // Decide compares what users had with what they have now. Without a last state nobody had anything.
 func Decide(last *State, s Situation) Decision {
+	decision := decide(last, s)
+	if s.Approved == "" || decision.State.Held.Digest() != s.Approved {
+		return decision
+	}
+	// What is held now is what was approved before, as when what was removed besides has been put back. Nothing else may
+	// happen that would have it looked at again.
+	again := decide(&decision.State, s)
+	again.Cautious = append(again.Cautious, decision.Cautious...)
+	return again
+}
+
+func decide(last *State, s Situation) Decision {
 	organization := s.Result.Lineage.Organizations[0]
 	if last == nil || last.Organization != organization.UID {
 		return Decision{Changed: true, State: State{

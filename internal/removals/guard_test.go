@@ -127,6 +127,20 @@ var _ = Describe("What is held", func() {
 		Expect(s.digest()).NotTo(Equal(s.approved))
 	})
 
+	It("goes as soon as it is what was approved, though nothing else happens after that", func() {
+		approved := s.digest()
+		s.leave(users[60:70]...)
+		s.after(time.Second)
+		Expect(s.held()).To(Equal(users[30:70]))
+		s.approved = approved
+		s.after(time.Second)
+		Expect(s.held()).To(Equal(users[30:70]), "more is held than was approved")
+		s.join(users[60:70], "viewer")
+		s.after(time.Second)
+		Expect(s.held()).To(BeEmpty())
+		Expect(s.in(shop, users)).To(Equal(users[60:]))
+	})
+
 	It("isn't let go by the approval of an earlier hold of the same users", func() {
 		s.approved = s.digest()
 		s.after(time.Second)

@@ -158,9 +158,13 @@ func newActivityCells() table[viewv1alpha1.Activity] {
 	}
 }
 
-// changeText says what it was before and what it is now.
+// changeText says what it was before and what it is now; of a new object what it was made with, for which the note has words
+// and the value has JSON.
 func changeText(activity *viewv1alpha1.Activity) string {
 	change := ""
+	if _, made, found := strings.Cut(activity.Note, " with "); activity.Field == "" && found {
+		return "with " + made
+	}
 	if activity.Previous != "" || activity.New != "" {
 		change = orNone(activity.Previous) + " → " + orNone(activity.New)
 	}

@@ -15,10 +15,12 @@ import (
 // load is what the manager has to do.
 type load struct {
 	queued, active, reconciled float64
+	// unrecorded are the changes that aren't in the history yet.
+	unrecorded float64
 }
 
 // busy says whether there is something to do, or nothing has been done yet since the start.
-func (l load) busy() bool { return l.queued+l.active > 0 || l.reconciled == 0 }
+func (l load) busy() bool { return l.queued+l.active+l.unrecorded > 0 || l.reconciled == 0 }
 
 // readLoad asks the manager's metrics.
 func readLoad(ctx context.Context, manager *environment.Manager) (load, error) {
@@ -46,6 +48,8 @@ func readLoad(ctx context.Context, manager *environment.Manager) (load, error) {
 			sum.queued += value
 		case "controller_runtime_active_workers":
 			sum.active += value
+		case "roster_history_changes_pending", "roster_activity_queue_records":
+			sum.unrecorded += value
 		case "controller_runtime_reconcile_total":
 			sum.reconciled += value
 		}

@@ -46,6 +46,8 @@ type results struct {
 	grant, swap, project pair
 	// repairs are in the order of tamperings.
 	repairs []*pair
+	// recorded is how long after it was in force a grant was in the history, and all else done that follows.
+	recorded []time.Duration
 	// losses are the versions of bindings during the swaps in which other users were missing.
 	losses []string
 	// restart is how long the manager takes from its start until it has nothing to do.
@@ -64,7 +66,9 @@ type row struct {
 
 func (r *results) rows() []row {
 	rows := []row{
-		timesRow("grant", &r.grant), timesRow("swap of one user", &r.swap),
+		timesRow("grant", &r.grant),
+		{what: "the history of a grant, recorded after", plain: "-", roster: spread(r.recorded), ratio: "-", goal: "-", reached: true},
+		timesRow("swap of one user", &r.swap),
 		{what: "others' access lost in a swap", plain: "-", roster: fmt.Sprint(len(r.losses)), ratio: "-", goal: "0",
 			reached: len(r.losses) == 0},
 		latencyRow("one more project", &r.project),

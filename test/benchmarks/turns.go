@@ -92,9 +92,12 @@ func (s *stage) rosterTurn(ctx context.Context, results *results, revoke bool) e
 	if err != nil {
 		return err
 	}
-	if err := s.settled(ctx); err != nil {
+	inForce := time.Now()
+	quiet, err := s.settledSince(ctx)
+	if err != nil {
 		return err
 	}
+	results.recorded = append(results.recorded, quiet.Sub(inForce))
 	swapping := &goal{subjects: s.swapped(), kept: s.users[1:]}
 	swap, err := s.timed(ctx, swapping, func(ctx context.Context) error {
 		return s.setMembers(ctx, team, swapping.subjects)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -270,7 +271,11 @@ var _ = Describe("Ready", func() {
 		for _, claim := range t.claims {
 			group.Go(func() {
 				defer GinkgoRecover()
+				// As fast as it can it would keep the API server from everything else.
+				pace := time.NewTicker(50 * time.Millisecond)
+				defer pace.Stop()
 				for watching.Err() == nil {
+					<-pace.C
 					err := t.sample(watching, claim)
 					Expect(watching.Err() != nil || err == nil).To(BeTrue(), "sample: %v", err)
 				}
