@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -27,24 +28,30 @@ type database interface {
 	close() error
 }
 
-// openDatabase takes postgres://… for PostgreSQL, and a path or file:/path for SQLite.
-func openDatabase(address string) (database, error) {
+// opener opens either kind of database, to write in it or only to read.
+type opener struct {
+	sqlite     func(path string, options url.Values) (database, error)
+	postgreSQL func(address string) (database, error)
+}
+
+// open takes postgres://… for PostgreSQL, and a path or file:/path for SQLite.
+func (o opener) open(address string) (database, error) {
 	scheme, rest, found := strings.Cut(address, ":")
 	switch {
 	case address == "":
 		return nil, fmt.Errorf("the activity database URL is empty: give a path, file:/path or postgres://user@host/name")
 	case !found || strings.HasPrefix(address, "/") || strings.HasPrefix(address, "."):
-		return openSQLite(address, nil)
+		return o.sqlite(address, url.Values{})
 	case scheme == "postgres" || scheme == "postgresql":
-		return openPostgreSQL(address)
+		return o.postgreSQL(address)
 	case scheme == "file":
-		return openSQLiteURL(rest)
+		path, options, err := parseSQLiteURL(rest)
+		if err != nil {
+			return nil, err
+		}
+		return o.sqlite(path, options)
 	}
-	return nil, unknownScheme(scheme)
-}
-
-// unknownScheme doesn't repeat the rest of the URL, which may hold a password.
-func unknownScheme(scheme string) error {
-	return fmt.Errorf("the activity database URL begins with %q: give a path, file:/path or postgres://user@host/name",
-		scheme+":")
+	// The rest of the URL may hold a password.
+	return nil, fmt.Errorf("the activity database URL begins with %q: give a path, file:/path or "+
+		"postgres://user@host/name", scheme+":")
 }

@@ -17,13 +17,21 @@ const migrationLock = 0x726f73746572
 
 type postgresDatabase struct{ pool *sql.DB }
 
-func openPostgreSQL(address string) (database, error) {
+func postgreSQLConfig(address string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return nil, fmt.Errorf("the activity database URL: %w", err)
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
+	}
+	return config, nil
+}
+
+func openPostgreSQL(address string) (database, error) {
+	config, err := postgreSQLConfig(address)
+	if err != nil {
+		return nil, err
 	}
 	pool := stdlib.OpenDB(*config)
 	pool.SetMaxOpenConns(8)

@@ -8,9 +8,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -18,7 +16,7 @@ import (
 // and writes nothing; what writes fails. It may be read beside a manager that writes. Ping says at the end whether what was
 // read counts.
 func OpenReading(ctx context.Context, address string) (*Store, error) {
-	database, err := readingDatabase(address)
+	database, err := opener{sqlite: readSQLite, postgreSQL: readPostgreSQL}.open(address)
 	if err != nil {
 		return nil, err
 	}
@@ -30,32 +28,11 @@ func OpenReading(ctx context.Context, address string) (*Store, error) {
 	return store, nil
 }
 
-// readingDatabase has one pool for all, whose connections can't write.
-func readingDatabase(address string) (database, error) {
-	scheme, rest, found := strings.Cut(address, ":")
-	if found && (scheme == "postgres" || scheme == "postgresql") {
-		return readPostgreSQL(address)
-	}
-	if found && scheme == "file" {
-		path, options, err := parseSQLiteURL(rest)
-		if err != nil {
-			return nil, err
-		}
-		return readSQLite(path, options)
-	}
-	if found && !strings.HasPrefix(address, "/") && !strings.HasPrefix(address, ".") {
-		return nil, unknownScheme(scheme)
-	}
-	return readSQLite(address, url.Values{})
-}
-
+// readPostgreSQL, as readSQLite, has one pool for all, whose connections can't write.
 func readPostgreSQL(address string) (database, error) {
-	config, err := pgx.ParseConfig(address)
+	config, err := postgreSQLConfig(address)
 	if err != nil {
-		return nil, fmt.Errorf("the activity database URL: %w", err)
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
+		return nil, err
 	}
 	config.RuntimeParams["default_transaction_read_only"] = "on"
 	return &postgresDatabase{pool: stdlib.OpenDB(*config)}, nil
@@ -112,10 +89,10 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("it isn't one that Roster made, or can't be read: %w", err)
 	}
-	switch {
-	case version > len(migrations):
-		return fmt.Errorf("%w (its schema is %d, this version knows %d)", ErrNewerSchema, version, len(migrations))
-	case version < len(migrations):
+	if err := refuseNewer(version); err != nil {
+		return err
+	}
+	if version < len(migrations) {
 		return fmt.Errorf("its schema is %d and this version reads %d: start a manager of this version with it first", version,
 			len(migrations))
 	}

@@ -113,8 +113,8 @@ func (s *Store) migrate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if version > len(migrations) {
-			return fmt.Errorf("%w (its schema is %d, this version knows %d)", ErrNewerSchema, version, len(migrations))
+		if err := refuseNewer(version); err != nil {
+			return err
 		}
 		for number := version + 1; number <= len(migrations); number++ {
 			if _, err := tx.ExecContext(ctx, migrations[number-1]); err != nil {
@@ -128,6 +128,13 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+func refuseNewer(version int) error {
+	if version > len(migrations) {
+		return fmt.Errorf("%w (its schema is %d, this version knows %d)", ErrNewerSchema, version, len(migrations))
+	}
+	return nil
 }
 
 const createSchemaTable = "CREATE TABLE IF NOT EXISTS activity_schema (version INTEGER PRIMARY KEY, applied BIGINT NOT NULL)"

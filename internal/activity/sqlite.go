@@ -39,9 +39,6 @@ func openSQLite(path string, options url.Values) (database, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
-	if options == nil {
-		options = url.Values{}
-	}
 	options["_pragma"] = withDefaults(options["_pragma"])
 	reading, err := sql.Open("sqlite", sqliteName(path, options))
 	if err != nil {
@@ -56,14 +53,6 @@ func openSQLite(path string, options url.Values) (database, error) {
 	writing.SetMaxOpenConns(1)
 	reading.SetMaxOpenConns(4)
 	return &sqliteDatabase{path: path, opened: opened, file: file, reading: reading, writing: writing}, nil
-}
-
-func openSQLiteURL(rest string) (database, error) {
-	path, options, err := parseSQLiteURL(rest)
-	if err != nil {
-		return nil, err
-	}
-	return openSQLite(path, options)
 }
 
 // parseSQLiteURL takes what stands behind "file:", with or without the two slashes of a host that isn't there.

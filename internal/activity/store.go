@@ -20,7 +20,7 @@ type Store struct {
 // when it isn't there, readable by nobody else; options such as ?_pragma=busy_timeout(100) are SQLite's.
 // postgres://user:password@host:port/name is a PostgreSQL database.
 func Open(ctx context.Context, url string, clock clock.PassiveClock) (*Store, error) {
-	database, err := openDatabase(url)
+	database, err := opener{sqlite: openSQLite, postgreSQL: openPostgreSQL}.open(url)
 	if err != nil {
 		return nil, err
 	}

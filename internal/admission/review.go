@@ -264,11 +264,11 @@ func (r *review) ask(asked authorizationv1.ResourceAttributes) (bool, error) {
 // gainIn finds what the change newly grants in some organizations.
 func (r *review) gainIn(organizations []string, assumed access.Assumptions) error {
 	for _, organization := range organizations {
-		before, err := snapshot.Load(r.ctx, r.worldBefore, organization)
+		before, err := snapshot.LoadCautiously(r.ctx, r.worldBefore, organization)
 		if err != nil {
 			return err
 		}
-		after, err := snapshot.Load(r.ctx, r.worldAfter, organization)
+		after, err := snapshot.LoadCautiously(r.ctx, r.worldAfter, organization)
 		if err != nil {
 			return err
 		}

@@ -202,7 +202,7 @@ func (r *review) rulesOf(clusterRole string) []rbacv1.PolicyRule {
 // include it. One that is made again comes back to those that went on including its name.
 func (r *review) gainByWidening(organizations []string) error {
 	for _, organization := range organizations {
-		world, err := snapshot.Load(r.ctx, r.worldAfter, organization)
+		world, err := snapshot.LoadCautiously(r.ctx, r.worldAfter, organization)
 		if err != nil {
 			return err
 		}

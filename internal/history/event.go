@@ -113,7 +113,7 @@ func note(change Change) string {
 	case change.Field == "" && change.New == "":
 		text += change.Object.Kind + " " + change.Object.Name
 	case change.Field == "":
-		text += fmt.Sprintf("%s %s with %s", change.Object.Kind, change.Object.Name, shownValues(change.New))
+		text += fmt.Sprintf("%s %s with %s", change.Object.Kind, change.Object.Name, ShownValues(change.New))
 	default:
 		text += shownPair(change.Previous, change.New)
 	}

@@ -143,8 +143,8 @@ func shownPair(previous, next string) string {
 	return strings.Join(parts, "; ")
 }
 
-// shownValues are the values that an object was made with, as people read them.
-func shownValues(encoded string) string {
+// ShownValues are the values that an object was made with, as people read them.
+func ShownValues(encoded string) string {
 	values := map[string]string{}
 	if json.Unmarshal([]byte(encoded), &values) != nil {
 		return encoded

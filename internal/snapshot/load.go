@@ -39,23 +39,32 @@ func (sharedRead) ApplyToList(options *client.ListOptions) {
 
 // Load reads what the engine needs to evaluate one organization. The objects belong to the cache and must not be changed.
 func Load(ctx context.Context, reader client.Reader, organization string) (access.World, error) {
-	load := &loader{ctx: ctx, reader: reader}
-	load.lineage(organization)
-	load.children(organization)
-	for _, organization := range load.path {
+	return (&loader{ctx: ctx, reader: reader}).load(organization)
+}
+
+// LoadCautiously reads the same for who asks what a change could come to give: a role that isn't compiled yet counts as one
+// that a ServiceAccount may hold, since it may turn out to be.
+func LoadCautiously(ctx context.Context, reader client.Reader, organization string) (access.World, error) {
+	return (&loader{ctx: ctx, reader: reader, cautious: true}).load(organization)
+}
+
+func (l *loader) load(organization string) (access.World, error) {
+	l.lineage(organization)
+	l.children(organization)
+	for _, organization := range l.path {
 		namespace := v1alpha1.OrganizationNamespace(organization)
-		load.namespace(namespace)
-		load.memberships(namespace)
-		load.teams(namespace)
-		load.roles(namespace)
-		load.roleBindings(namespace)
+		l.namespace(namespace)
+		l.memberships(namespace)
+		l.teams(namespace)
+		l.roles(namespace)
+		l.roleBindings(namespace)
 	}
-	load.externalTeams()
-	load.roles(v1alpha1.SystemNamespace)
-	load.projects(organization)
-	load.users()
-	load.strengths(organization)
-	return load.world, load.err
+	l.externalTeams()
+	l.roles(v1alpha1.SystemNamespace)
+	l.projects(organization)
+	l.users()
+	l.strengths(organization)
+	return l.world, l.err
 }
 
 // loader gathers a World and remembers the first error, after which it reads nothing more.
@@ -65,7 +74,9 @@ type loader struct {
 	world  access.World
 	// path are the names of the organization and its ancestors.
 	path []string
-	err  error
+	// cautious: what isn't known yet of a role's strength counts for what gives more.
+	cautious bool
+	err      error
 }
 
 func (l *loader) list(list client.ObjectList, options ...client.ListOption) {
@@ -216,7 +227,7 @@ func (l *loader) strengths(organization string) {
 func (l *loader) covers(stronger, weaker access.RoleReference) bool {
 	var most, asked rbacv1.ClusterRole
 	if !l.get(rbac.ProjectClusterRole(stronger), &most) || !l.get(rbac.ProjectClusterRole(weaker), &asked) {
-		return false
+		return l.cautious
 	}
 	covered, _ := validation.Covers(most.Rules, asked.Rules)
 	return covered

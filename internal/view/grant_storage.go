@@ -2,10 +2,12 @@ package view
 
 import (
 	"context"
+	"iter"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -61,27 +63,12 @@ func (s *grantStorage) List(ctx context.Context, options *metainternalversion.Li
 	if err := refuseLabels(options, viewv1alpha1.GroupVersion.WithKind("Grant")); err != nil {
 		return nil, err
 	}
-	organizations, err := s.answers.inScope(ctx, request.NamespaceValue(ctx))
+	page, err := gather(ctx, s.answers, options,
+		func(answer *answer, key string, selector fields.Selector) iter.Seq2[string, *viewv1alpha1.Grant] {
+			return answer.grants().after(key, selector)
+		})
 	if err != nil {
 		return nil, err
-	}
-	start, err := positionOf(options)
-	if err != nil {
-		return nil, err
-	}
-	page, selector := newPage[viewv1alpha1.Grant](options), fieldSelector(options)
-	for _, organization := range organizations {
-		namespace := v1alpha1.OrganizationNamespace(organization)
-		if namespace < start.Namespace {
-			continue
-		}
-		answer, err := s.answers.continuing(ctx, organization, start)
-		if err != nil {
-			return nil, err
-		}
-		if !page.add(namespace, answer.grants().after(start.in(namespace), selector)) {
-			break
-		}
 	}
 	list := &viewv1alpha1.GrantList{Items: page.items}
 	list.Continue = page.continuation()

@@ -2,11 +2,13 @@ package view
 
 import (
 	"context"
+	"iter"
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/endpoints/request"
@@ -70,31 +72,16 @@ func (s *memberStorage) List(ctx context.Context, options *metainternalversion.L
 	if err := refuseLabels(options, viewv1alpha1.GroupVersion.WithKind("Member")); err != nil {
 		return nil, err
 	}
-	organizations, err := s.answers.inScope(ctx, request.NamespaceValue(ctx))
-	if err != nil {
-		return nil, err
-	}
-	start, err := positionOf(options)
-	if err != nil {
-		return nil, err
-	}
-	page, selector := newPage[viewv1alpha1.Member](options), fieldSelector(options)
-	list := &viewv1alpha1.MemberList{}
 	var version uint64
-	for _, organization := range organizations {
-		namespace := v1alpha1.OrganizationNamespace(organization)
-		if namespace < start.Namespace {
-			continue
-		}
-		answer, err := s.answers.continuing(ctx, organization, start)
-		if err != nil {
-			return nil, err
-		}
-		version = max(version, answer.members.version)
-		if !page.add(namespace, answer.members.after(start.in(namespace), selector)) {
-			break
-		}
+	page, err := gather(ctx, s.answers, options,
+		func(answer *answer, key string, selector fields.Selector) iter.Seq2[string, *viewv1alpha1.Member] {
+			version = max(version, answer.members.version)
+			return answer.members.after(key, selector)
+		})
+	if err != nil {
+		return nil, err
 	}
+	list := &viewv1alpha1.MemberList{}
 	list.Items, list.Continue = page.items, page.continuation()
 	list.ResourceVersion = strconv.FormatUint(version, 10)
 	return list, nil

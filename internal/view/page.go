@@ -1,6 +1,7 @@
 package view
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,10 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
 )
 
 // position is where a list goes on: behind the last row that was given. Rows keep their order, so it doesn't matter what
@@ -76,6 +81,36 @@ func (p *page[T]) add(namespace string, rows iter.Seq2[string, *T]) bool {
 		p.last = position{Namespace: namespace, Key: key}
 	}
 	return true
+}
+
+// gather makes a page of the rows of all organizations in scope, by their names.
+func gather[T any](
+	ctx context.Context, answers *Answers, options *metainternalversion.ListOptions,
+	after func(answer *answer, key string, selector fields.Selector) iter.Seq2[string, *T],
+) (*page[T], error) {
+	organizations, err := answers.inScope(ctx, request.NamespaceValue(ctx))
+	if err != nil {
+		return nil, err
+	}
+	start, err := positionOf(options)
+	if err != nil {
+		return nil, err
+	}
+	page, selector := newPage[T](options), fieldSelector(options)
+	for _, organization := range organizations {
+		namespace := v1alpha1.OrganizationNamespace(organization)
+		if namespace < start.Namespace {
+			continue
+		}
+		answer, err := answers.continuing(ctx, organization, start)
+		if err != nil {
+			return nil, err
+		}
+		if !page.add(namespace, after(answer, start.in(namespace), selector)) {
+			break
+		}
+	}
+	return page, nil
 }
 
 func (p *page[T]) continuation() string {

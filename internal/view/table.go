@@ -15,6 +15,7 @@ import (
 	selfv1alpha1 "github.com/roster-dev/roster/api/self/v1alpha1"
 	"github.com/roster-dev/roster/api/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
+	"github.com/roster-dev/roster/internal/history"
 )
 
 // wide is the priority of columns that only -o wide shows.
@@ -158,12 +159,11 @@ func newActivityCells() table[viewv1alpha1.Activity] {
 	}
 }
 
-// changeText says what it was before and what it is now; of a new object what it was made with, for which the note has words
-// and the value has JSON.
+// changeText says what it was before and what it is now; of a new object what it was made with.
 func changeText(activity *viewv1alpha1.Activity) string {
 	change := ""
-	if _, made, found := strings.Cut(activity.Note, " with "); activity.Field == "" && found {
-		return "with " + made
+	if activity.Field == "" && activity.New != "" {
+		return "with " + history.ShownValues(activity.New)
 	}
 	if activity.Previous != "" || activity.New != "" {
 		change = orNone(activity.Previous) + " → " + orNone(activity.New)

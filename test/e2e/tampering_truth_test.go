@@ -263,7 +263,7 @@ func (t *truth) held(ctx context.Context, users sets.Set[string]) (holdings, err
 }
 
 var _ = Describe("Ready", func() {
-	It("is never True while RBAC differs from what the object asks for, through 200 random changes", func(ctx SpecContext) {
+	It("is never True while RBAC differs from what the object asks for, through 100 random changes", func(ctx SpecContext) {
 		t := makeTruth(ctx)
 		watching, stop := context.WithCancel(ctx)
 		defer stop()
@@ -282,7 +282,7 @@ var _ = Describe("Ready", func() {
 			})
 		}
 		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0))
-		for range 200 {
+		for range 100 {
 			claim := t.claims[random.IntN(len(t.claims))]
 			object := claim.object.DeepCopyObject().(status.Object)
 			expectations.Change(ctx, expect, object, func(object status.Object) { claim.change(random, object) })
