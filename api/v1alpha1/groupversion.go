@@ -32,6 +32,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&RoleBinding{}, &RoleBindingList{},
 		&User{}, &UserList{},
 		&JoinRequest{}, &JoinRequestList{},
+		&APIToken{}, &APITokenList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // OrganizationType says what an organization is for.
 //
@@ -60,6 +64,11 @@ type OrganizationSpec struct {
 	// +kubebuilder:default={}
 	Membership MembershipPolicy `json:"membership,omitempty"`
 
+	// tokens bounds the APITokens of the organization.
+	// +optional
+	// +kubebuilder:default={}
+	Tokens TokenPolicy `json:"tokens,omitempty"`
+
 	// joinRequests says whether teams of other organizations may ask for access here: Open or Closed. Closed refuses new
 	// requests; what was approved stays.
 	// +optional
@@ -70,6 +79,27 @@ type OrganizationSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Safeguards Safeguards `json:"safeguards,omitempty"`
+}
+
+// TokenPolicy bounds APITokens.
+type TokenPolicy struct {
+	// maxTTL is the longest that an APIToken of this organization lives from its creation, whatever it says itself. 2160h (90
+	// days) unless set. A shorter one counts for tokens that are there too, a longer one for new ones alone. A duration such
+	// as 720h.
+	// +optional
+	// +kubebuilder:default="2160h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ns|us|ms|s|m|h))+$') && duration(self) >= duration('10m') && duration(self) <= duration('87600h')",message="maxTTL is a duration such as 720h, at least 10m, the shortest life that Kubernetes gives a token, and at most 87600h (ten years)"
+	MaxTTL *metav1.Duration `json:"maxTTL,omitempty"`
+}
+
+// Longest is the longest that a token may live.
+func (p TokenPolicy) Longest() time.Duration {
+	if p.MaxTTL == nil {
+		return DefaultMaxTokenTTL
+	}
+	return p.MaxTTL.Duration
 }
 
 // JoinRequestPolicy says whether others may ask for access.
@@ -174,6 +204,10 @@ type OrganizationStatus struct {
 	// projects is the number of Projects in the organization.
 	// +optional
 	Projects int32 `json:"projects"`
+
+	// tokens is the number of APITokens in the organization that haven't ended.
+	// +optional
+	Tokens int32 `json:"tokens"`
 
 	// pendingJoinRequests is the number of JoinRequests that wait for a decision.
 	// +optional

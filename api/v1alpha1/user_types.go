@@ -88,6 +88,10 @@ type UserStatus struct {
 	// +kubebuilder:validation:MaxItems=200
 	Invitations []string `json:"invitations,omitempty"`
 
+	// activeTokens is the number of the user's APITokens, in all organizations, that haven't ended.
+	// +optional
+	ActiveTokens int32 `json:"activeTokens"`
+
 	// lastSeenAt is when the user last used the API, where that is recorded.
 	// +optional
 	LastSeenAt *metav1.Time `json:"lastSeenAt,omitempty"`

@@ -35,6 +35,7 @@ type Result struct {
 	Memberships  map[string]MembershipOutcome
 	Teams        map[string]TeamOutcome
 	RoleBindings map[string]RoleBindingOutcome
+	APITokens    map[string]APITokenOutcome
 
 	// NextChange is when the result changes although no object does; zero when it doesn't.
 	NextChange time.Time
@@ -147,6 +148,7 @@ type evaluation struct {
 	scopes     map[string]*Scope
 	children   map[string]map[string][]*v1alpha1.Team // by organization and parent
 	others     map[string]*evaluation                 // of organizations whose teams are let in
+	included   map[RoleReference]sets.Set[RoleReference]
 	result     Result
 }
 
@@ -177,6 +179,7 @@ func EvaluateAssuming(world World, organization string, now time.Time, assumed A
 		Memberships:  map[string]MembershipOutcome{},
 		Teams:        map[string]TeamOutcome{},
 		RoleBindings: map[string]RoleBindingOutcome{},
+		APITokens:    map[string]APITokenOutcome{},
 	}
 	if lineage == nil {
 		result.Ended = true
@@ -195,6 +198,7 @@ func EvaluateAssuming(world World, organization string, now time.Time, assumed A
 	for level := range evaluation.lineage {
 		evaluation.addRoleBindings(level)
 	}
+	evaluation.addAPITokens()
 	return evaluation.result
 }
 
@@ -210,6 +214,7 @@ func newEvaluation(
 		scopes:   map[string]*Scope{},
 		children: map[string]map[string][]*v1alpha1.Team{},
 		others:   map[string]*evaluation{},
+		included: map[RoleReference]sets.Set[RoleReference]{},
 		result:   result,
 	}
 	e.addGates(lineage)

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,9 @@ func (n naive) grants(organization string) map[tuple]bool {
 		}
 	}
 	for answer := range n.grantsOfServiceAccounts(organization) {
+		granted[answer] = true
+	}
+	for answer := range n.grantsOfTokens(organization) {
 		granted[answer] = true
 	}
 	return granted
@@ -367,6 +371,101 @@ func (n naive) grantsOfServiceAccounts(organization string) map[tuple]bool {
 		}
 	}
 	return answers
+}
+
+// Tokens.
+
+// grantsOfTokens: a role where the token asks for it and its user holds it now, by that name or as part of another role.
+func (n naive) grantsOfTokens(organization string) map[tuple]bool {
+	answers := map[tuple]bool{}
+	for _, token := range n.world.APITokens {
+		if !n.lives(token, organization) || n.tokenHasEnded(token, organization) {
+			continue
+		}
+		account := fmt.Sprintf("token-%s-%s", token.Name, token.UID[:min(13, len(token.UID))])
+		for _, place := range n.grantsOfUser(string(token.Spec.User), organization) {
+			for _, name := range token.Spec.Roles {
+				asked := n.role(name, organization)
+				if name == v1alpha1.RoleOwner {
+					asked = n.catalogueRole(v1alpha1.RoleOwner)
+				}
+				for _, role := range asked {
+					if n.tokenAsksFor(token, organization, place.where) && n.comesWith(place.role, role) {
+						answers[tuple{rbacv1.ServiceAccountKind, token.Namespace, account, place.where, role}] = true
+					}
+				}
+			}
+		}
+	}
+	return answers
+}
+
+func (n naive) tokenHasEnded(token *v1alpha1.APIToken, organization string) bool {
+	ends := []time.Time{token.CreationTimestamp.Add(90 * 24 * time.Hour)}
+	if bound := n.organization(organization).Spec.Tokens.MaxTTL; bound != nil {
+		ends = []time.Time{token.CreationTimestamp.Add(bound.Duration)}
+	}
+	if life := token.Spec.ExpiresAfter; life != nil {
+		ends = append(ends, token.CreationTimestamp.Add(life.Duration))
+	}
+	return token.Spec.Revoked || slices.ContainsFunc(ends, func(end time.Time) bool { return !n.now.Before(end) })
+}
+
+func (n naive) tokenAsksFor(token *v1alpha1.APIToken, organization, where string) bool {
+	if token.Spec.OrganizationWide {
+		return slices.Contains(n.everywhere(organization), where)
+	}
+	return slices.ContainsFunc(n.projects(organization), func(project *v1alpha1.Project) bool {
+		return slices.Contains(token.Spec.Projects, v1alpha1.ObjectName(project.Name)) &&
+			slices.Contains(n.projectNamespaces(project), where)
+	})
+}
+
+// comesWith: who holds a role holds what it includes, however far down, unless a Role on the way includes itself.
+func (n naive) comesWith(held, asked access.RoleReference) bool {
+	return n.below(held, true)[asked] || held == asked
+}
+
+// below are all Roles that following includes leads to, past Roles that include themselves or not.
+func (n naive) below(role access.RoleReference, unlessCyclic bool) map[access.RoleReference]bool {
+	found := map[access.RoleReference]bool{}
+	from := map[access.RoleReference]bool{role: true}
+	for range n.world.Roles {
+		for at := range maps.Clone(from) {
+			if unlessCyclic && n.below(at, false)[at] {
+				continue
+			}
+			for _, part := range n.includes(at) {
+				found[part], from[part] = true, true
+			}
+		}
+	}
+	return found
+}
+
+// includes are what the names in a Role mean where it lives.
+func (n naive) includes(reference access.RoleReference) []access.RoleReference {
+	home := "roster-system"
+	if reference.Organization != "" {
+		home = "org-" + reference.Organization
+	}
+	var parts []access.RoleReference
+	for _, role := range n.world.Roles {
+		if role.Namespace != home || role.Name != reference.Name {
+			continue
+		}
+		for _, name := range role.Spec.Includes {
+			switch {
+			case name == v1alpha1.RoleOwner || name == v1alpha1.RoleNone:
+				parts = append(parts, n.catalogueRole(string(name))...)
+			case reference.Organization == "":
+				parts = append(parts, n.catalogueRole(string(name))...)
+			default:
+				parts = append(parts, n.role(name, reference.Organization)...)
+			}
+		}
+	}
+	return parts
 }
 
 // Teams.

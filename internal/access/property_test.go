@@ -231,6 +231,7 @@ func describe(world access.World) string {
 	text, err := yaml.Marshal(map[string]any{
 		"organizations": world.Organizations, "memberships": world.Memberships, "teams": world.Teams,
 		"projects": world.Projects, "roles": world.Roles, "roleBindings": world.RoleBindings, "users": world.Users,
+		"apiTokens": world.APITokens,
 		"namespaces": world.Namespaces, "atMostDeveloper": world.AtMostDeveloper.UnsortedList(),
 	})
 	if err != nil {
@@ -247,6 +248,7 @@ func copyOf(world access.World) access.World {
 		Projects:        copies(world.Projects),
 		Roles:           copies(world.Roles),
 		RoleBindings:    copies(world.RoleBindings),
+		APITokens:       copies(world.APITokens),
 		Users:           copies(world.Users),
 		Namespaces:      copies(world.Namespaces),
 		AtMostDeveloper: world.AtMostDeveloper.Clone(),
@@ -269,6 +271,7 @@ func shuffled(t *rapid.T, world access.World) access.World {
 		Projects:        permuted(t, world.Projects),
 		Roles:           permuted(t, world.Roles),
 		RoleBindings:    permuted(t, world.RoleBindings),
+		APITokens:       permuted(t, world.APITokens),
 		Users:           permuted(t, world.Users),
 		Namespaces:      permuted(t, world.Namespaces),
 		AtMostDeveloper: world.AtMostDeveloper,
@@ -336,6 +339,7 @@ func neededFor(world access.World, organization string) access.World {
 	world.Projects = keep(world.Projects, needed)
 	world.Roles = keep(world.Roles, needed)
 	world.RoleBindings = keep(world.RoleBindings, needed)
+	world.APITokens = keep(world.APITokens, needed)
 	return world
 }
 
@@ -424,6 +428,7 @@ func drawWorld(t *rapid.T) access.World {
 		d.drawTeams(organization)
 		d.drawBindings(organization)
 		d.drawRoles(organization)
+		d.drawTokens(organization)
 	}
 	return d.world
 }
@@ -436,8 +441,12 @@ func (d *drawer) drawCatalogue() {
 	}
 }
 
+// addRole adds a Role that mostly includes nothing, else one or two others, itself too.
 func (d *drawer) addRole(namespace, name string) {
 	object := &v1alpha1.Role{ObjectMeta: d.meta(namespace, name)}
+	if d.oneIn(3) {
+		object.Spec.Includes = some(d, 2, append(everyRole[:6:6], "absent")...)
+	}
 	d.world.Roles = append(d.world.Roles, object)
 }
 
@@ -459,6 +468,9 @@ func (d *drawer) drawOrganization(i int) {
 	object.Spec.Owners = append(some(d, 1, everyone...), pick(d, everyone...), "olga")[:1+d.below(2)]
 	object.Spec.RequireMFA = d.oneIn(10)
 	object.Spec.Membership.DefaultRoles = some(d, 1, everyRole...)
+	if d.oneIn(4) {
+		object.Spec.Tokens.MaxTTL = &metav1.Duration{Duration: pick[time.Duration](d, 10, 19, 22, 32) * time.Hour}
+	}
 	if d.oneIn(4) {
 		object.Spec.Membership.InvitationTTL = &metav1.Duration{Duration: pick[time.Duration](d, 9, 20, 25) * time.Hour}
 	}
@@ -674,5 +686,22 @@ func (d *drawer) drawRoles(organization string) {
 				d.world.AtMostDeveloper.Insert(access.RoleReference{Organization: organization, Name: name})
 			}
 		}
+	}
+}
+
+// drawTokens adds tokens, some of which have ended or ask for more than their users hold.
+func (d *drawer) drawTokens(organization string) {
+	for i := range d.below(5) {
+		name := fmt.Sprintf("k%d", i+1)
+		object := &v1alpha1.APIToken{ObjectMeta: d.meta("org-"+organization, name)}
+		object.UID = types.UID(fmt.Sprintf("%s-%s-0123456789", organization, name))
+		object.Spec.User = pick(d, append(everyone, "olga", "stranger")...)
+		object.Spec.Roles = append(some(d, 2, everyRole...), pick(d, everyRole...))
+		object.Spec.Projects, object.Spec.OrganizationWide = some(d, 3, append(everyProject, "absent")...), d.oneIn(2)
+		object.Spec.Revoked = d.oneIn(10)
+		if d.oneIn(3) {
+			object.Spec.ExpiresAfter = &metav1.Duration{Duration: pick[time.Duration](d, 9, 20, 25, 31) * time.Hour}
+		}
+		d.world.APITokens = append(d.world.APITokens, object)
 	}
 }

@@ -26,6 +26,7 @@ type World struct {
 	Projects      []*v1alpha1.Project
 	Roles         []*v1alpha1.Role
 	RoleBindings  []*v1alpha1.RoleBinding
+	APITokens     []*v1alpha1.APIToken
 
 	// Users are all that could be held back: every deactivated one, and where a second factor is required every member.
 	// A user who isn't here is active and has no second factor.
@@ -84,6 +85,7 @@ type index struct {
 	projects      map[string][]*v1alpha1.Project             // by organization, sorted by name
 	roles         map[string]map[string]*v1alpha1.Role       // by organization, "" for the catalogue, and name
 	bindings      map[string][]*v1alpha1.RoleBinding         // by organization, sorted by name
+	apiTokens     map[string][]*v1alpha1.APIToken            // by organization, sorted by name
 	namespaces    map[string]*corev1.Namespace
 	people        map[string]person
 }
@@ -103,6 +105,7 @@ func newIndex(world World) *index {
 		projects:      map[string][]*v1alpha1.Project{},
 		roles:         map[string]map[string]*v1alpha1.Role{},
 		bindings:      map[string][]*v1alpha1.RoleBinding{},
+		apiTokens:     map[string][]*v1alpha1.APIToken{},
 		namespaces:    map[string]*corev1.Namespace{},
 		people:        map[string]person{},
 	}
@@ -118,6 +121,7 @@ func newIndex(world World) *index {
 	x.addProjects()
 	x.addRoles()
 	x.addBindings()
+	x.addAPITokens()
 	return x
 }
 

@@ -256,6 +256,7 @@ func eachObject(w access.World, visit func(kind string, object metav1.Object)) {
 	visitAll(w.Projects, access.KindProject, visit)
 	visitAll(w.Roles, "Role", visit)
 	visitAll(w.RoleBindings, access.KindRoleBinding, visit)
+	visitAll(w.APITokens, access.KindAPIToken, visit)
 	visitAll(w.Users, "User", visit)
 	visitAll(w.Namespaces, "Namespace", visit)
 }
