@@ -93,10 +93,11 @@ func (l *local) controlPlane(ctx context.Context) (*environment.Cluster, error) 
 
 func (l *local) start(ctx context.Context) (*environment.Cluster, error) {
 	cluster, err := environment.Start(ctx, environment.Options{
-		Directory: l.directory,
-		Port:      l.port,
-		Detached:  true,
-		Progress:  l,
+		Directory:   l.directory,
+		Port:        l.port,
+		Detached:    true,
+		AuditStream: true,
+		Progress:    l,
 	})
 	if errors.Is(err, environment.ErrPortTaken) {
 		return nil, fmt.Errorf("%w: ask for another one with `make up PORT=…`, or for any free one by leaving PORT out", err)

@@ -55,6 +55,13 @@ func maker() *rotator.CertRotator {
 	}
 }
 
+// NewAuthority is the data of a Secret with an authority and nothing else, from which Roster goes on: for who must trust it
+// before Roster runs.
+func NewAuthority(now time.Time) (map[string][]byte, error) {
+	made := data{}
+	return made, renewAuthority(made, now)
+}
+
 // authorityLasts says whether the authority is in order and needn't be renewed yet.
 func authorityLasts(kept data, now time.Time) bool {
 	authority, key := kept[AuthorityCertificate], kept[AuthorityKey]

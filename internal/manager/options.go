@@ -90,7 +90,8 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"folder with tls.crt and tls.key for the webhook, whose authority you put into the webhook configurations yourself; "+
 			"left out: Roster makes and renews certificates and tells the API server")
 	flags.StringVar(&o.ViewAddress, "api-bind-address", o.ViewAddress,
-		"address that the view API (members, grants, activities, profiles) is served on; empty for none")
+		"address that the view API (members, grants, activities, reports, profiles) is served on, and the API server's audit "+
+			"stream taken; empty for none")
 	flags.StringVar(&o.ProfilingAddress, "pprof-bind-address", o.ProfilingAddress,
 		"address that Go's profiles are served on; left out for none")
 	flags.BoolVar(&o.LeaderElection, "leader-elect", o.LeaderElection,

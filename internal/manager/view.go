@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/roster-dev/roster/internal/audit"
 	"github.com/roster-dev/roster/internal/certificates"
 	"github.com/roster-dev/roster/internal/invitation"
 	"github.com/roster-dev/roster/internal/view"
@@ -26,7 +28,14 @@ func addView(
 	if options.ViewAddress == "" {
 		return nil
 	}
-	serverOptions := view.Options{Address: options.ViewAddress, Kubeconfig: options.Kubeconfig}
+	seen := &audit.Recorder{Client: manager.GetClient(), Clock: clock.RealClock{}}
+	if err := manager.Add(seen); err != nil {
+		return err
+	}
+	serverOptions := view.Options{
+		Address: options.ViewAddress, Kubeconfig: options.Kubeconfig,
+		Paths: map[string]http.Handler{audit.Path: &audit.Handler{Recorder: seen}},
+	}
 	if err := chooseViewCertificate(ctx, manager, options, kept, &serverOptions); err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ type Options struct {
 	Certificate dynamiccertificates.CertKeyContentProvider
 	// CertificateIsThere returns once there is one.
 	CertificateIsThere func(context.Context) error
+	// Paths are served besides, to whom RBAC allows them (nonResourceURLs).
+	Paths map[string]http.Handler
 }
 
 // Server is an extension API server. Who somebody is and what they may is decided by kube-apiserver.
@@ -130,6 +132,9 @@ func (s *Server) build(ctx context.Context, listener net.Listener) (*genericapis
 		if err := server.InstallAPIGroup(&info); err != nil {
 			return nil, err
 		}
+	}
+	for path, handler := range s.options.Paths {
+		server.Handler.NonGoRestfulMux.Handle(path, handler)
 	}
 	return server, nil
 }

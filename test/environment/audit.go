@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
 
@@ -83,10 +84,19 @@ func readAuditLog(path, user string) ([]AuditedWrite, error) {
 		if err := json.Unmarshal(line, &event); err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		if write := auditedWrite(&event); event.Stage == auditv1.StageResponseComplete && (user == "" || user == write.User) {
+		if write := auditedWrite(&event); isWrite(&event) && (user == "" || user == write.User) {
 			writes = append(writes, write)
 		}
 	}
+}
+
+// isWrite: with the audit stream on, the log has reads and questions about rights, too.
+func isWrite(event *auditv1.Event) bool {
+	switch {
+	case event.Stage != auditv1.StageResponseComplete, slices.Contains([]string{"get", "list", "watch"}, event.Verb):
+		return false
+	}
+	return event.ObjectRef == nil || event.ObjectRef.APIGroup != authorizationv1.GroupName
 }
 
 func auditedWrite(event *auditv1.Event) AuditedWrite {

@@ -14,9 +14,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"k8s.io/client-go/util/cert"
 	"k8s.io/client-go/util/keyutil"
+
+	rostercertificates "github.com/roster-dev/roster/internal/certificates"
 )
 
 // Names of the certificate and key pairs. Each of the three authorities vouches for one thing alone: a client of the
@@ -32,7 +35,13 @@ const (
 	frontProxyAuthority = "front-proxy-ca"
 	frontProxyClient    = "front-proxy-client"
 	serviceAccounts     = "service-accounts"
+	auditSender         = "roster-audit"
+	person              = "person"
+	rosterAuthority     = "roster-ca"
 )
+
+// Person is the username of somebody who has a certificate of their own, and so is authenticated and not impersonated.
+const Person = "pia@person.example"
 
 // certificates is a directory of PEM files.
 type certificates string
@@ -67,6 +76,8 @@ func (c certificates) make() error {
 			{name: apiServer, subject: pkix.Name{CommonName: apiServer}, usages: server},
 			{name: administrator, subject: pkix.Name{CommonName: "local-administrator", Organization: []string{"system:masters"}}, usages: client},
 			{name: controllerManager, subject: pkix.Name{CommonName: "system:kube-controller-manager"}, usages: client},
+			{name: auditSender, subject: pkix.Name{CommonName: "system:" + auditSender}, usages: client},
+			{name: person, subject: pkix.Name{CommonName: Person}, usages: client},
 		},
 		etcdAuthority: {
 			// The server is a client, too: of itself.
@@ -82,7 +93,23 @@ func (c certificates) make() error {
 			return err
 		}
 	}
+	if err := c.makeRosterAuthority(); err != nil {
+		return err
+	}
 	return c.makeServiceAccountKeys()
+}
+
+// makeRosterAuthority makes what Roster would make at its first start: the API server is told whom to send its audit stream
+// to before that.
+func (c certificates) makeRosterAuthority() error {
+	made, err := rostercertificates.NewAuthority(time.Now())
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(c.certificate(rosterAuthority), made[rostercertificates.AuthorityCertificate], 0o600); err != nil {
+		return err
+	}
+	return os.WriteFile(c.key(rosterAuthority), made[rostercertificates.AuthorityKey], 0o600)
 }
 
 // leaf is a certificate that an authority signs.

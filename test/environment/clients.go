@@ -24,6 +24,12 @@ func (c *Cluster) writeAdminKubeconfig(context.Context) error {
 	return WriteKubeconfig(c.AdminKubeconfig(), c.Admin())
 }
 
+// Person is a client configuration by which the API server authenticates the user Person itself.
+func (c *Cluster) Person() *rest.Config { return c.clientConfig(person) }
+
+// AuditSender is a client configuration of who may send the audit stream.
+func (c *Cluster) AuditSender() *rest.Config { return c.clientConfig(auditSender) }
+
 // As is a client configuration that acts as the user and the groups. The API server adds system:authenticated.
 func (c *Cluster) As(user string, groups ...string) *rest.Config {
 	config := c.Admin()

@@ -37,6 +37,8 @@ type Options struct {
 	// APIServerArguments are added to the command line of kube-apiserver, without the leading dashes, and win over the
 	// defaults.
 	APIServerArguments map[string]string
+	// AuditStream has the API server send its audit stream to the manager, by which Roster knows who was last seen.
+	AuditStream bool
 	// Detached processes outlive the one that started them. Otherwise they are killed when it ends.
 	Detached bool
 	// StartTimeout bounds the whole start. Left out: 2 minutes.
@@ -69,7 +71,9 @@ type state struct {
 	// ViewPort is where it serves the view API.
 	ViewPort int `json:"viewPort"`
 	// MetricsPort is where it serves its metrics.
-	MetricsPort int        `json:"metricsPort"`
+	MetricsPort int `json:"metricsPort"`
+	// AuditStream says that the API server sends it to ViewPort.
+	AuditStream bool       `json:"auditStream"`
 	Processes   []*Process `json:"processes"`
 }
 
@@ -123,7 +127,7 @@ func prepare(options Options) (*Cluster, error) {
 		return nil, err
 	}
 	cluster.temporary = temporary
-	cluster.state.Detached = options.Detached
+	cluster.state.Detached, cluster.state.AuditStream = options.Detached, options.AuditStream
 	if err := os.MkdirAll(cluster.Directory, 0o700); err != nil {
 		return nil, err
 	}

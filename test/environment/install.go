@@ -55,7 +55,7 @@ func (c *Cluster) InstallRoster(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return c.installAuthority(ctx)
 }
 
 // Apply applies a folder by server-side apply: as a kustomization if it is one, else every manifest in it and below.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 
@@ -34,19 +33,6 @@ var usefulControllers = []string{
 	"serviceaccount-token-controller",
 	"validatingadmissionpolicy-status-controller",
 }
-
-// auditPolicy records who changed what, and leaves out what is no change: reads, questions about rights, and the leases of
-// leader elections.
-const auditPolicy = `apiVersion: audit.k8s.io/v1
-kind: Policy
-omitStages: [RequestReceived]
-rules:
-- level: None
-  verbs: [get, list, watch]
-- level: None
-  resources: [{group: coordination.k8s.io, resources: [leases]}, {group: authorization.k8s.io}]
-- level: Metadata
-`
 
 func (c *Cluster) startEtcd(ctx context.Context) error {
 	c.progress("starting etcd")
@@ -92,7 +78,7 @@ func (c *Cluster) etcdArguments(port int) []string {
 
 func (c *Cluster) startAPIServer(ctx context.Context) error {
 	c.progress("starting kube-apiserver")
-	if err := os.WriteFile(c.path("audit-policy.yaml"), []byte(auditPolicy), 0o600); err != nil {
+	if err := c.writeAuditFiles(); err != nil {
 		return err
 	}
 	preferred := c.options.Port
@@ -146,11 +132,11 @@ func (c *Cluster) apiServerArguments(port int) []string {
 		"requestheader-group-headers":        "X-Remote-Group",
 		"requestheader-extra-headers-prefix": "X-Remote-Extra-",
 
-		"audit-policy-file":   c.path("audit-policy.yaml"),
 		"audit-log-path":      c.path(auditLog),
 		"audit-log-maxsize":   "500",
 		"audit-log-maxbackup": "4",
 	}
+	maps.Copy(arguments, c.streamArguments())
 	maps.Copy(arguments, c.options.APIServerArguments)
 	return flags(arguments)
 }

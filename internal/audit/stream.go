@@ -1,0 +1,56 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+// ConditionLastSeen is the condition of the namespace roster-system that says since when the audit stream arrives. Who
+// wasn't seen before that is unknown.
+const ConditionLastSeen corev1.NamespaceConditionType = "roster.dev/LastSeen"
+
+// StreamSince is when the first batch arrived; nil where none ever has.
+func StreamSince(namespace *corev1.Namespace) *metav1.Time {
+	for i := range namespace.Status.Conditions {
+		condition := &namespace.Status.Conditions[i]
+		if condition.Type == ConditionLastSeen && condition.Status == corev1.ConditionTrue {
+			return condition.LastTransitionTime.DeepCopy()
+		}
+	}
+	return nil
+}
+
+// noteStream writes down that the stream arrives, once in an installation's life.
+func noteStream(ctx context.Context, kubernetes client.Client, now time.Time) error {
+	namespace := &corev1.Namespace{}
+	if err := kubernetes.Get(ctx, client.ObjectKey{Name: v1alpha1.SystemNamespace}, namespace, snapshot.Shared); err != nil {
+		return fmt.Errorf("read Namespace %s: %w", v1alpha1.SystemNamespace, err)
+	}
+	if StreamSince(namespace) != nil {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{
+		// By its version, a cache that is late writes no later time over an earlier one.
+		"metadata": map[string]any{"resourceVersion": namespace.ResourceVersion},
+		"status": map[string]any{"conditions": []corev1.NamespaceCondition{{
+			Type: ConditionLastSeen, Status: corev1.ConditionTrue, Reason: "AuditStream",
+			LastTransitionTime: metav1.NewTime(now),
+			Message:            "the API server's audit stream arrives: when users and tokens were last seen is known since then",
+		}}},
+	})
+	if err != nil {
+		return err
+	}
+	// Conditions are merged by their type: those of others stay.
+	return kubernetes.Status().Patch(ctx, namespace.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, patch))
+}
