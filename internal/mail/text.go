@@ -3,7 +3,8 @@ package mail
 import (
 	"reflect"
 	"strings"
-	"unicode"
+
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // maxHeader is the most characters of a header that somebody's words go into.
@@ -12,19 +13,8 @@ const maxHeader = 200
 // manyLines is the tag of a field whose line breaks are kept.
 const manyLines = "lines"
 
-// oneLine is the text without anything that could look like a second line or turn the order of letters around: names
-// are chosen by people whom the reader may not know.
-func oneLine(text string) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), unicode.In(r, unicode.Zl, unicode.Zp):
-			return ' '
-		case unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\ufffd")))
-}
+// oneLine is the text without anything that could look like a second line.
+func oneLine(words string) string { return text.OneLine(words) }
 
 // lines is the text with its line breaks, each line as oneLine has it but for leading spaces.
 func lines(text string) string {

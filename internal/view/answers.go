@@ -15,6 +15,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/members"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -156,7 +157,7 @@ func newAnswer(facts facts, before *answer, now time.Time) *answer {
 	}
 	return &answer{
 		result:  result,
-		members: newMemberTable(membersOf(facts, result), last, now),
+		members: newMemberTable(members.Of(facts.world, facts.users, result), last, now),
 		grants:  sync.OnceValue(func() *grantTable { return newGrantTable(result) }),
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/members"
 	"github.com/roster-dev/roster/internal/names"
 )
 
@@ -161,7 +162,7 @@ func (t *grantTable) row(holder string, place grantPlace) *viewv1alpha1.Grant {
 	hash := sha256.Sum256([]byte(place.key()))
 	row := &viewv1alpha1.Grant{
 		TargetNamespace: place.namespace, Role: place.grant.Role.Name, RoleOrganization: place.grant.Role.Organization,
-		ExpiresAt: instant(place.grant.Until),
+		ExpiresAt: members.Instant(place.grant.Until),
 	}
 	row.Namespace = v1alpha1.OrganizationNamespace(t.result.Organization)
 	row.Name = holderName(holder) + "." + hex.EncodeToString(hash[:])[:hashLength]

@@ -18,6 +18,7 @@ import (
 	selfv1alpha1 "github.com/roster-dev/roster/api/self/v1alpha1"
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/members"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -134,7 +135,7 @@ func (a *Answers) placeIn(
 	member, found := access.MemberOf(world, name, username, now)
 	switch {
 	case found:
-		place.Roles, place.Source = texts(member.Roles), string(member.Source)
+		place.Roles, place.Source = members.Texts(member.Roles), string(member.Source)
 		place.SuspendedBecause = string(member.Gate)
 	case isSuspended(world, name, username):
 		place.Source, place.SuspendedBecause = string(v1alpha1.SourceDirect), string(v1alpha1.SuspendedRequested)
@@ -198,7 +199,7 @@ func (a *Answers) invitation(
 		return nil, nil
 	}
 	return &selfv1alpha1.ProfileInvitation{
-		Organization: name, Roles: membershipRoles(membership, organization), ExpiresAt: instant(phase.Until),
+		Organization: name, Roles: members.RolesOf(membership, organization), ExpiresAt: members.Instant(phase.Until),
 	}, nil
 }
 

@@ -1,4 +1,5 @@
-package view
+// Package members says who is in an organization, from what the engine found: the rows of the view API and of reports. Pure.
+package members
 
 import (
 	"slices"
@@ -14,10 +15,11 @@ import (
 	"github.com/roster-dev/roster/internal/names"
 )
 
-// memberBuilder gathers the members of one organization.
-type memberBuilder struct {
-	facts       facts
+// builder gathers the members of one organization.
+type builder struct {
+	world       access.World
 	result      access.Result
+	known       []v1alpha1.User
 	memberships map[string]*v1alpha1.Membership // the organization's own, by user; of two the one that counts
 	unknown     []*v1alpha1.Membership          // invitations to an address whose user isn't known yet
 	users       map[string]*v1alpha1.User
@@ -25,13 +27,14 @@ type memberBuilder struct {
 	rows        map[string]*viewv1alpha1.Member // by user
 }
 
-// membersOf are all effective members, and who is invited or suspended, sorted by their names.
-func membersOf(facts facts, result access.Result) []*viewv1alpha1.Member {
+// Of are all effective members, and who is invited or suspended, sorted by their names. The result is the engine's on the
+// world; the users are all that there are.
+func Of(world access.World, users []v1alpha1.User, result access.Result) []*viewv1alpha1.Member {
 	if result.Namespace == "" {
 		return nil
 	}
-	b := &memberBuilder{
-		facts: facts, result: result,
+	b := &builder{
+		world: world, result: result, known: users,
 		memberships: map[string]*v1alpha1.Membership{}, users: map[string]*v1alpha1.User{},
 		teams: map[string][]string{}, rows: map[string]*viewv1alpha1.Member{},
 	}
@@ -56,12 +59,12 @@ func membersOf(facts facts, result access.Result) []*viewv1alpha1.Member {
 	return slices.CompactFunc(rows, func(a, b *viewv1alpha1.Member) bool { return a.Name == b.Name })
 }
 
-func (b *memberBuilder) index() {
-	for i := range b.facts.users {
-		user := &b.facts.users[i]
+func (b *builder) index() {
+	for i := range b.known {
+		user := &b.known[i]
 		b.users[string(user.Spec.Username)] = user
 	}
-	for _, membership := range b.facts.world.Memberships {
+	for _, membership := range b.world.Memberships {
 		outcome, known := b.result.Memberships[membership.Name]
 		if membership.Namespace != b.result.Namespace || !known || isDuplicate(outcome) {
 			continue
@@ -72,7 +75,7 @@ func (b *memberBuilder) index() {
 			b.unknown = append(b.unknown, membership)
 		}
 	}
-	for _, team := range b.facts.world.Teams {
+	for _, team := range b.world.Teams {
 		if team.Namespace != b.result.Namespace || team.DeletionTimestamp != nil {
 			continue
 		}
@@ -89,7 +92,7 @@ func isDuplicate(outcome access.MembershipOutcome) bool {
 }
 
 // row is a new row with what is known of the user in any case.
-func (b *memberBuilder) row(user string) *viewv1alpha1.Member {
+func (b *builder) row(user string) *viewv1alpha1.Member {
 	row := &viewv1alpha1.Member{User: user}
 	row.Namespace, row.Name = b.result.Namespace, names.FromUsername(user)
 	row.Teams = slices.Compact(slices.Sorted(slices.Values(b.teams[user])))
@@ -110,20 +113,20 @@ func (b *memberBuilder) row(user string) *viewv1alpha1.Member {
 }
 
 // addPlace adds who is a member, held back or not.
-func (b *memberBuilder) addPlace(member access.Member) {
+func (b *builder) addPlace(member access.Member) {
 	row := b.row(member.User)
-	row.Roles = texts(member.Roles)
+	row.Roles = Texts(member.Roles)
 	row.Source = viewv1alpha1.MemberSource{Type: viewv1alpha1.SourceType(member.Source), From: b.from(member)}
 	row.Status, row.SuspendedBecause = viewv1alpha1.MemberActive, string(member.Gate)
 	if member.Gate != "" {
 		row.Status = viewv1alpha1.MemberSuspended
 	}
-	row.ExpiresAt = instant(member.Until)
+	row.ExpiresAt = Instant(member.Until)
 	b.rows[member.User] = row
 }
 
 // from is the organization that gives a place.
-func (b *memberBuilder) from(member access.Member) string {
+func (b *builder) from(member access.Member) string {
 	switch {
 	case len(member.Via) > 0 && member.Via[0].Kind == access.KindOrganization:
 		return member.Via[0].Name
@@ -131,20 +134,20 @@ func (b *memberBuilder) from(member access.Member) string {
 		organization, _ := v1alpha1.OrganizationOf(member.Via[0].Namespace)
 		return organization
 	case member.Source == v1alpha1.SourceDirect:
-		return b.facts.organization
+		return b.result.Organization
 	}
 	return ""
 }
 
 // addMembership adds who has a Membership that gives no place now, but may later: an invitation or a suspension.
-func (b *memberBuilder) addMembership(user string, membership *v1alpha1.Membership) {
+func (b *builder) addMembership(user string, membership *v1alpha1.Membership) {
 	switch b.result.Memberships[membership.Name].Phase {
 	case v1alpha1.MembershipInvited, v1alpha1.MembershipSuspended:
 		b.rows[user] = b.withoutPlace(membership)
 	}
 }
 
-func (b *memberBuilder) withoutPlace(membership *v1alpha1.Membership) *viewv1alpha1.Member {
+func (b *builder) withoutPlace(membership *v1alpha1.Membership) *viewv1alpha1.Member {
 	self := b.result.Lineage.Organizations[0]
 	row := b.row(string(membership.Spec.User))
 	row.CreationTimestamp = membership.CreationTimestamp
@@ -153,12 +156,12 @@ func (b *memberBuilder) withoutPlace(membership *v1alpha1.Membership) *viewv1alp
 		// A space is in no username, so that this is no user's name either.
 		row.Name = names.FromUsername("invited " + membership.Namespace + "/" + membership.Name)
 	}
-	row.Roles = membershipRoles(membership, self)
-	row.Source = viewv1alpha1.MemberSource{Type: viewv1alpha1.SourceDirect, From: b.facts.organization}
+	row.Roles = RolesOf(membership, self)
+	row.Source = viewv1alpha1.MemberSource{Type: viewv1alpha1.SourceDirect, From: b.result.Organization}
 	outcome := b.result.Memberships[membership.Name]
 	if outcome.Phase == v1alpha1.MembershipInvited {
 		row.Status = viewv1alpha1.MemberInvited
-		row.ExpiresAt = instant(access.InvitationEnd(membership, self))
+		row.ExpiresAt = Instant(access.InvitationEnd(membership, self))
 		return row
 	}
 	row.Status, row.SuspendedBecause = viewv1alpha1.MemberSuspended, string(outcome.SuspendedBecause)
@@ -166,7 +169,7 @@ func (b *memberBuilder) withoutPlace(membership *v1alpha1.Membership) *viewv1alp
 }
 
 // addTeamsOfOthers adds who is no member here, but holds something as a member of another organization's team.
-func (b *memberBuilder) addTeamsOfOthers() {
+func (b *builder) addTeamsOfOthers() {
 	for i := range b.result.Grants {
 		organization, team := teamOfOther(b.result.Grants[i], b.result.Namespace)
 		if team == "" {
@@ -195,12 +198,13 @@ func teamOfOther(grant access.Grant, namespace string) (organization, team strin
 	return "", ""
 }
 
-// membershipRoles are the roles that a Membership names, or else its organization's default.
-func membershipRoles(membership *v1alpha1.Membership, organization *v1alpha1.Organization) []string {
-	return texts(access.RolesOf(membership, organization))
+// RolesOf are the roles that a Membership names, or else its organization's default.
+func RolesOf(membership *v1alpha1.Membership, organization *v1alpha1.Organization) []string {
+	return Texts(access.RolesOf(membership, organization))
 }
 
-func texts[T ~string](values []T) []string {
+// Texts are values as plain texts.
+func Texts[T ~string](values []T) []string {
 	var result []string
 	for _, value := range values {
 		result = append(result, string(value))
@@ -208,7 +212,8 @@ func texts[T ~string](values []T) []string {
 	return result
 }
 
-func instant(at time.Time) *metav1.Time {
+// Instant is a time, or nothing where it is zero.
+func Instant(at time.Time) *metav1.Time {
 	if at.IsZero() {
 		return nil
 	}
