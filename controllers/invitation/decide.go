@@ -7,12 +7,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
-)
-
-const (
-	// firstRetry is how long after a first failure a mail is tried again. It doubles with each failure, up to lastRetry.
-	firstRetry = 2 * time.Second
-	lastRetry  = 30 * time.Minute
+	"github.com/roster-dev/roster/internal/mailer"
 )
 
 // step is what is to be done next about an invitation.
@@ -52,7 +47,7 @@ func decide(
 	case state.Delivery == "":
 		return send, time.Time{}
 	case state.Delivery == v1alpha1.MailRetrying:
-		due := state.AttemptedAt.Add(delay(state.Attempts))
+		due := state.AttemptedAt.Add(mailer.RetryAfter(state.Attempts))
 		if !now.Before(due) || state.AttemptedAt.Time.Before(settingsChanged) {
 			return send, time.Time{}
 		}
@@ -79,16 +74,4 @@ func resendAsked(membership *v1alpha1.Membership) bool {
 func isReported(membership *v1alpha1.Membership) bool {
 	ready := meta.FindStatusCondition(membership.Status.Conditions, v1alpha1.ConditionReady)
 	return membership.Status.Phase == v1alpha1.MembershipInvited && ready != nil && ready.Reason != access.ReasonDuplicate
-}
-
-// delay is how long after an attempt the next one is due.
-func delay(attempts int32) time.Duration {
-	wait := firstRetry
-	for range attempts - 1 {
-		if wait >= lastRetry {
-			return lastRetry
-		}
-		wait *= 2
-	}
-	return min(wait, lastRetry)
 }

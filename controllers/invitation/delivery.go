@@ -120,22 +120,11 @@ func (r *Reconciler) begin(membership *v1alpha1.Membership) string {
 	return code
 }
 
-// outcomeOf says how an attempt ended. What may have been sent isn't tried again; what is the server's fault or passes by
-// itself is.
+// outcomeOf says how an attempt ended.
 func outcomeOf(err error, state v1alpha1.InvitationStatus) outcome {
-	done := outcome{send: state.Sends, attempt: state.Attempts, delivery: v1alpha1.MailSent}
-	if err == nil {
-		return done
-	}
-	var failed *mail.Error
-	done.message, done.delivery = err.Error(), v1alpha1.MailRetrying
-	if errors.As(err, &failed) {
-		switch {
-		case failed.Uncertain:
-			done.delivery = v1alpha1.MailUnknown
-		case !failed.Temporary() && !failed.OfServer():
-			done.delivery = v1alpha1.MailFailed
-		}
+	done := outcome{send: state.Sends, attempt: state.Attempts, delivery: mailer.DeliveryOf(err)}
+	if err != nil {
+		done.message = err.Error()
 	}
 	return done
 }

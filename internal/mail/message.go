@@ -36,6 +36,17 @@ type Message struct {
 	// Date is when it was written.
 	Date time.Time
 	Content
+	// Attachments go with it.
+	Attachments []Attachment
+}
+
+// Attachment is a file that goes with a mail.
+type Attachment struct {
+	// Name of the file.
+	Name string
+	// Type is the content's media type, such as text/csv; the text is UTF-8.
+	Type    string
+	Content []byte
 }
 
 // MessageID is the ID of the mail that the parts name: always the same for the same parts, different for others, and
@@ -94,6 +105,13 @@ func (s Settings) compose(message Message) ([]byte, error) {
 	composed.SetGenHeader("Auto-Submitted", "auto-generated")
 	composed.SetBodyString(gomail.TypeTextPlain, message.Text)
 	composed.AddAlternativeString(gomail.TypeTextHTML, message.HTML)
+	for _, attachment := range message.Attachments {
+		err := composed.AttachReader(attachment.Name, bytes.NewReader(attachment.Content),
+			gomail.WithFileContentType(gomail.ContentType(attachment.Type)))
+		if err != nil {
+			return nil, fmt.Errorf("message %s: attach %s: %w", message.ID, attachment.Name, err)
+		}
+	}
 	var out bytes.Buffer
 	if _, err := composed.WriteTo(&out); err != nil {
 		return nil, fmt.Errorf("message %s can't be written: %w", message.ID, err)
