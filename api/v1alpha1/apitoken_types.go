@@ -155,6 +155,7 @@ type APITokenStatus struct {
 	// roles are those that the token holds somewhere now.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
 	Roles []RoleName `json:"roles,omitempty"`
 
 	// tokenID identifies the token that was issued last, as the API server's audit log does: JTI=….
@@ -204,7 +205,7 @@ type APITokenStatus struct {
 // +kubebuilder:printcolumn:name=Last-Used,type=date,JSONPath=`.status.lastUsedAt`
 // +kubebuilder:printcolumn:name=Ready,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="an API token's name is a DNS label of at most 63 characters: lower-case letters, digits and '-', beginning and ending with a letter or digit",fieldPath=".metadata"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",message="an API token's name has at most 63 characters and no dot; choose another one",fieldPath=".metadata"
 type APIToken struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -79,7 +79,32 @@ type OrganizationSpec struct {
 	// +optional
 	// +kubebuilder:default={}
 	Safeguards Safeguards `json:"safeguards,omitempty"`
+
+	// reports says whether a report of all members is mailed each month, and to whom.
+	// +optional
+	Reports ReportPolicy `json:"reports,omitempty"`
 }
+
+// ReportPolicy says whether a report is mailed each month.
+type ReportPolicy struct {
+	// monthly has a report of all members, their roles, when they were last seen and what stands out mailed on the first day
+	// of each month (UTC), and kept. False unless set.
+	// +optional
+	Monthly bool `json:"monthly,omitempty"`
+
+	// recipients are the mail addresses that the monthly report goes to, up to 50. Left out: the owners of the organization.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=50
+	Recipients []MailAddress `json:"recipients,omitempty"`
+}
+
+// MailAddress is where mail goes: NAME@DOMAIN.
+//
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=254
+// +kubebuilder:validation:Pattern=`^[^\s@<>]+@[^\s@<>]+$`
+type MailAddress string
 
 // TokenPolicy bounds APITokens.
 type TokenPolicy struct {
@@ -171,7 +196,7 @@ type OrganizationStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready, Reconciling, Stalled, OwnersAvailable, RemovalsHeld.
+	// conditions: Ready, Reconciling, Stalled, OwnersAvailable, RemovalsHeld, Reported.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

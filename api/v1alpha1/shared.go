@@ -85,6 +85,8 @@ const (
 	ConditionRemovalsHeld = "RemovalsHeld"
 	// ConditionMailed says of an invitation whether it was mailed, and if not how it can be answered all the same.
 	ConditionMailed = "Mailed"
+	// ConditionReported says of an Organization with monthly reports whether the last one was mailed, and when the next is due.
+	ConditionReported = "Reported"
 	// ConditionNarrowed is True on a Role of which something is left out on purpose; the message says what.
 	ConditionNarrowed = "Narrowed"
 )

@@ -10,8 +10,10 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/roster-dev/roster/controllers/invitation"
+	"github.com/roster-dev/roster/controllers/report"
 	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/reports"
 )
 
 // MailOptions are the flags of what is mailed.
@@ -48,7 +50,7 @@ func (o *MailOptions) validate() []error {
 	return errs
 }
 
-// addMail mails invitations.
+// addMail mails invitations and monthly reports.
 func addMail(manager ctrl.Manager, options *MailOptions) error {
 	templates, err := mail.LoadTemplates(options.Templates)
 	if err != nil {
@@ -66,5 +68,12 @@ func addMail(manager ctrl.Manager, options *MailOptions) error {
 		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: clock.RealClock{},
 		Mailer: server, Templates: templates, PortalURL: options.PortalURL,
 	}
-	return invitations.SetupWithManager(manager, secrets)
+	if err := invitations.SetupWithManager(manager, secrets); err != nil {
+		return err
+	}
+	monthly := &report.Reconciler{
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: clock.RealClock{}, Mailer: server,
+		Store: &reports.Store{Live: manager.GetAPIReader(), Writer: manager.GetClient()},
+	}
+	return monthly.SetupWithManager(manager, secrets)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/roster-dev/roster/internal/audit"
 	"github.com/roster-dev/roster/internal/certificates"
 	"github.com/roster-dev/roster/internal/invitation"
+	"github.com/roster-dev/roster/internal/reports"
 	"github.com/roster-dev/roster/internal/view"
 )
 
@@ -43,9 +44,9 @@ func addView(
 	if err := answers.Follow(ctx, manager.GetCache()); err != nil {
 		return err
 	}
-	server := view.NewServer(serverOptions, answers, activities, &invitation.Responder{
-		Live: manager.GetAPIReader(), Writer: manager.GetClient(), Clock: clock.RealClock{},
-	})
+	live, writer := manager.GetAPIReader(), manager.GetClient()
+	server := view.NewServer(serverOptions, answers, activities, &reports.Store{Live: live, Writer: writer},
+		&invitation.Responder{Live: live, Writer: writer, Clock: clock.RealClock{}})
 	if err := manager.AddReadyzCheck("view", server.Ready); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ var selectable = map[schema.GroupVersionKind][]string{
 	viewv1alpha1.GroupVersion.WithKind("Member"):   {fieldUser, fieldRole, fieldSource, fieldStatus},
 	viewv1alpha1.GroupVersion.WithKind("Grant"):    {fieldUser, fieldNamespace, fieldRole},
 	viewv1alpha1.GroupVersion.WithKind("Activity"): {fieldActor, fieldAction, fieldKind, fieldObject},
+	viewv1alpha1.GroupVersion.WithKind("Report"):   nil,
 	selfv1alpha1.GroupVersion.WithKind("Profile"):  nil,
 }
 

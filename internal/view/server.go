@@ -49,14 +49,17 @@ type Server struct {
 	options    Options
 	answers    *Answers
 	activities Activities
+	kept       KeptReports
 	responses  Responses
 	serves     atomic.Bool
 }
 
-// NewServer answers from the caches, and from where activities are kept, if they are. What invited people say goes to the
-// responses.
-func NewServer(options Options, answers *Answers, activities Activities, responses Responses) *Server {
-	return &Server{options: options, answers: answers, activities: activities, responses: responses}
+// NewServer answers from the caches, and from where activities and reports are kept, if they are. What invited people say
+// goes to the responses.
+func NewServer(
+	options Options, answers *Answers, activities Activities, kept KeptReports, responses Responses,
+) *Server {
+	return &Server{options: options, answers: answers, activities: activities, kept: kept, responses: responses}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable: every replica answers.
@@ -160,6 +163,7 @@ func (s *Server) resources(ctx context.Context) map[string]map[string]rest.Stora
 			"members":    &memberStorage{table: newMemberCells(s.answers.clock), answers: s.answers, ends: ctx},
 			"grants":     &grantStorage{table: newGrantCells(), answers: s.answers},
 			"activities": &activityStorage{table: newActivityCells(), activities: s.activities},
+			"reports":    &reportStorage{table: newReportCells(), answers: s.answers, kept: s.kept},
 		},
 		selfv1alpha1.GroupVersion.Group: {
 			"profiles": &profileStorage{table: newProfileCells(), answers: s.answers},

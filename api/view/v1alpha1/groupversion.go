@@ -22,6 +22,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&Member{}, &MemberList{},
 		&Grant{}, &GrantList{},
 		&Activity{}, &ActivityList{},
+		&Report{}, &ReportList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

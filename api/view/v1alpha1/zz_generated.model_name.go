@@ -44,3 +44,28 @@ func (in MemberSource) OpenAPIModelName() string {
 func (in Object) OpenAPIModelName() string {
 	return "dev.roster.view.v1alpha1.Object"
 }
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Report) OpenAPIModelName() string {
+	return "dev.roster.view.v1alpha1.Report"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReportList) OpenAPIModelName() string {
+	return "dev.roster.view.v1alpha1.ReportList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReportMember) OpenAPIModelName() string {
+	return "dev.roster.view.v1alpha1.ReportMember"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReportSummary) OpenAPIModelName() string {
+	return "dev.roster.view.v1alpha1.ReportSummary"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReportToken) OpenAPIModelName() string {
+	return "dev.roster.view.v1alpha1.ReportToken"
+}

@@ -93,6 +93,7 @@ func newMapper() meta.RESTMapper {
 	mapper.Add(v1alpha1.GroupVersion.WithKind("JoinRequest"), meta.RESTScopeNamespace)
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Member"), meta.RESTScopeNamespace)
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Grant"), meta.RESTScopeNamespace)
+	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Report"), meta.RESTScopeNamespace)
 	mapper.Add(selfv1alpha1.GroupVersion.WithKind("Profile"), meta.RESTScopeRoot)
 	mapper.Add(selfv1alpha1.GroupVersion.WithKind("Answer"), meta.RESTScopeRoot)
 	return mapper

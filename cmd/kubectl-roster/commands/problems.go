@@ -55,6 +55,10 @@ func missingRight(resource schema.GroupResource, namespace string) string {
 	case !found:
 		return fmt.Sprintf("it takes the right to get %s", resource)
 	}
-	return fmt.Sprintf("it takes the right to list %s in %s, which the role member gives; an owner or administrator of "+
-		"%s gives that by a Membership (your own organizations: kubectl roster profile)", resource, namespace, organization)
+	role := v1alpha1.RoleMember
+	if resource == reports {
+		role = v1alpha1.RoleBilling
+	}
+	return fmt.Sprintf("it takes the right to list %s in %s, which the role %s gives; an owner or administrator of "+
+		"%s gives that by a Membership (your own organizations: kubectl roster profile)", resource, namespace, role, organization)
 }

@@ -61,7 +61,7 @@ func newRootCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		newMembersCommand(streams), newGrantsCommand(streams), newActivityCommand(streams), newProfileCommand(streams),
 		newInviteCommand(streams), newAcceptCommand(streams), newDeclineCommand(streams), newResendCommand(streams),
 		newRevokeCommand(streams), newJoinCommand(streams),
-		newTreeCommand(streams), newWhyCommand(streams), newVerifyActivityCommand(streams),
+		newTreeCommand(streams), newWhyCommand(streams), newVerifyActivityCommand(streams), newReportCommand(streams),
 		newImportCommand(streams),
 	)
 	return command

@@ -32,6 +32,11 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		viewv1alpha1.MemberList{}.OpenAPIModelName():      schema_roster_api_view_v1alpha1_MemberList(ref),
 		viewv1alpha1.MemberSource{}.OpenAPIModelName():    schema_roster_api_view_v1alpha1_MemberSource(ref),
 		viewv1alpha1.Object{}.OpenAPIModelName():          schema_roster_api_view_v1alpha1_Object(ref),
+		viewv1alpha1.Report{}.OpenAPIModelName():          schema_roster_api_view_v1alpha1_Report(ref),
+		viewv1alpha1.ReportList{}.OpenAPIModelName():      schema_roster_api_view_v1alpha1_ReportList(ref),
+		viewv1alpha1.ReportMember{}.OpenAPIModelName():    schema_roster_api_view_v1alpha1_ReportMember(ref),
+		viewv1alpha1.ReportSummary{}.OpenAPIModelName():   schema_roster_api_view_v1alpha1_ReportSummary(ref),
+		viewv1alpha1.ReportToken{}.OpenAPIModelName():     schema_roster_api_view_v1alpha1_ReportToken(ref),
 		v1.APIGroup{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_APIGroup(ref),
 		v1.APIGroupList{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_APIGroupList(ref),
 		v1.APIResource{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_APIResource(ref),
@@ -1035,6 +1040,421 @@ func schema_roster_api_view_v1alpha1_Object(ref common.ReferenceCallback) common
 				Required: []string{"kind", "name"},
 			},
 		},
+	}
+}
+
+func schema_roster_api_view_v1alpha1_Report(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Report is who is in an organization at the end of a month, with which roles, and what stands out. Its name is the month, such as 2026-11. The present month is worked out when it is asked for; a month before is the one that was kept when it ended, which is done while the organization's spec.reports.monthly is true. In a list the members are left out: get one report by its name.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "metadata has the month for a name, and the organization's namespace.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"organization": {
+						SchemaProps: spec.SchemaProps{
+							Description: "organization is the organization's name.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"displayName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "displayName is what people call the organization.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"takenAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "takenAt is the instant of which everything here is true.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"kept": {
+						SchemaProps: spec.SchemaProps{
+							Description: "kept says that this is the report as it was made when the month had ended; otherwise it was worked out now.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"lastSeenSince": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastSeenSince is since when it is recorded who was seen. Left out: it isn't, and nobody is said to be stale.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"summary": {
+						SchemaProps: spec.SchemaProps{
+							Description: "summary counts members and what stands out.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(viewv1alpha1.ReportSummary{}.OpenAPIModelName()),
+						},
+					},
+					"members": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "members are all members, those of whom something stands out first. Left out in a list.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(viewv1alpha1.ReportMember{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"membersLeftOut": {
+						SchemaProps: spec.SchemaProps{
+							Description: "membersLeftOut is how many members, those of whom least stands out, a kept report leaves out that would be too large.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"organization", "takenAt", "summary"},
+			},
+		},
+		Dependencies: []string{
+			viewv1alpha1.ReportMember{}.OpenAPIModelName(), viewv1alpha1.ReportSummary{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_roster_api_view_v1alpha1_ReportList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReportList is a list of Reports without their members.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Default: map[string]interface{}{},
+							Ref:     ref(v1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Type: []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(viewv1alpha1.Report{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			viewv1alpha1.Report{}.OpenAPIModelName(), v1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_roster_api_view_v1alpha1_ReportMember(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReportMember is a member of the organization at the time of the report.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"user": {
+						SchemaProps: spec.SchemaProps{
+							Description: "user is the username. Left out for an invitation to an address whose user isn't known yet.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"email": {
+						SchemaProps: spec.SchemaProps{
+							Description: "email is where mail for the user goes.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"displayName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "displayName is what people call the user.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"roles": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "roles are the organization-wide roles, as members show them.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"otherRoles": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "otherRoles are those besides that Teams and RoleBindings give somewhere in the organization.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"source": {
+						SchemaProps: spec.SchemaProps{
+							Description: "source says where the roles come from.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(viewv1alpha1.MemberSource{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is Active, Invited or Suspended.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"suspendedBecause": {
+						SchemaProps: spec.SchemaProps{
+							Description: "suspendedBecause is MFARequired, Deactivated or Requested while status is Suspended.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"mfa": {
+						SchemaProps: spec.SchemaProps{
+							Description: "mfa says whether a second factor is attested.",
+							Default:     false,
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"lastSeen": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastSeen is when the user was last seen in the cluster, to about five minutes. Left out where that is unknown.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"notSeenSince": {
+						SchemaProps: spec.SchemaProps{
+							Description: "notSeenSince is since when it is known that the user wasn't seen at all; only where lastSeen is left out.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"activeTokens": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "activeTokens are the user's API tokens in the organization that are neither expired nor revoked.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(viewv1alpha1.ReportToken{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"findings": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "findings are what stands out.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"source", "status", "mfa"},
+			},
+		},
+		Dependencies: []string{
+			viewv1alpha1.MemberSource{}.OpenAPIModelName(), viewv1alpha1.ReportToken{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_roster_api_view_v1alpha1_ReportSummary(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReportSummary counts.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"members": {
+						SchemaProps: spec.SchemaProps{
+							Description: "members is the number of rows.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"active": {
+						SchemaProps: spec.SchemaProps{
+							Description: "active is the number of members who may act.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"activeTokens": {
+						SchemaProps: spec.SchemaProps{
+							Description: "activeTokens is the number of API tokens that are neither expired nor revoked.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"noSignIn": {
+						SchemaProps: spec.SchemaProps{
+							Description: "noSignIn, elevatedAndStale, noMFA and tokensUnused are the numbers of members of whom that stands out.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"elevatedAndStale": {
+						SchemaProps: spec.SchemaProps{
+							Default: 0,
+							Type:    []string{"integer"},
+							Format:  "int32",
+						},
+					},
+					"noMFA": {
+						SchemaProps: spec.SchemaProps{
+							Default: 0,
+							Type:    []string{"integer"},
+							Format:  "int32",
+						},
+					},
+					"tokensUnused": {
+						SchemaProps: spec.SchemaProps{
+							Default: 0,
+							Type:    []string{"integer"},
+							Format:  "int32",
+						},
+					},
+				},
+				Required: []string{"members", "active", "activeTokens", "noSignIn", "elevatedAndStale", "noMFA", "tokensUnused"},
+			},
+		},
+	}
+}
+
+func schema_roster_api_view_v1alpha1_ReportToken(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReportToken is an API token.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of the APIToken.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"expiresAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "expiresAt is when it ends.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"lastUsed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastUsed is when it was last used. Left out where that is unknown.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"unused": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unused says that it wasn't used for 90 days.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
+		Dependencies: []string{
+			v1.Time{}.OpenAPIModelName()},
 	}
 }
 
