@@ -109,7 +109,7 @@ func requestsFor(ctx context.Context, find affected, object client.Object) []rec
 // isStray says whether one of Roster's objects is in a namespace that can't be an organization's.
 func isStray(object client.Object) bool {
 	switch object.(type) {
-	case *v1alpha1.Membership, *v1alpha1.Team, *v1alpha1.RoleBinding, *v1alpha1.Project:
+	case *v1alpha1.Membership, *v1alpha1.Team, *v1alpha1.RoleBinding, *v1alpha1.Project, *v1alpha1.APIToken:
 		_, ok := v1alpha1.OrganizationOf(object.GetNamespace())
 		return !ok
 	}
@@ -146,6 +146,12 @@ func (r *Reconciler) organizationChanged(ctx context.Context, object client.Obje
 func (r *Reconciler) reachingDown(ctx context.Context, object client.Object) ([]string, error) {
 	organization, _ := v1alpha1.OrganizationOf(object.GetNamespace())
 	return r.withDescendants(ctx, organization)
+}
+
+// tokenChanged: a token reaches its own organization alone.
+func (r *Reconciler) tokenChanged(_ context.Context, object client.Object) ([]string, error) {
+	organization, _ := v1alpha1.OrganizationOf(object.GetNamespace())
+	return []string{organization}, nil
 }
 
 func (r *Reconciler) projectChanged(_ context.Context, object client.Object) ([]string, error) {
@@ -287,6 +293,9 @@ func (r *Reconciler) bindingChanged(ctx context.Context, object client.Object) (
 
 func (r *Reconciler) clusterRoleChanged(ctx context.Context, object client.Object) ([]string, error) {
 	if organization, ok := rbac.OrganizationOfObject(object.GetName()); ok {
+		return []string{organization}, nil
+	}
+	if organization, _, ok := rbac.TokenOfReader(object.GetName()); ok {
 		return []string{organization}, nil
 	}
 	role, ok := rbac.RoleOfClusterRole(object.GetName())

@@ -14,7 +14,7 @@ import (
 	"github.com/roster-dev/roster/internal/status"
 )
 
-// objects are the Memberships, Teams and RoleBindings of the organization itself. They belong to the cache.
+// objects are the Memberships, Teams, RoleBindings and APITokens of the organization itself. They belong to the cache.
 func (s *organizationSync) objects() []status.Object {
 	namespace := v1alpha1.OrganizationNamespace(s.result.Organization)
 	var objects []status.Object
@@ -32,6 +32,9 @@ func (s *organizationSync) objects() []status.Object {
 		if binding.Namespace == namespace {
 			objects = append(objects, binding)
 		}
+	}
+	for _, token := range s.world.APITokens {
+		objects = append(objects, token)
 	}
 	return objects
 }

@@ -85,6 +85,8 @@ func (s *organizationSync) statusOf(object status.Object) status.Object {
 		return s.teamStatus(object.DeepCopy())
 	case *v1alpha1.RoleBinding:
 		return s.roleBindingStatus(object.DeepCopy())
+	case *v1alpha1.APIToken:
+		return s.apiTokenStatus(object.DeepCopy())
 	case *v1alpha1.Project:
 		return s.projectStatus(object.DeepCopy())
 	}
@@ -326,7 +328,8 @@ func (r *Reconciler) strays(ctx context.Context, namespace string) ([]status.Obj
 	var teams v1alpha1.TeamList
 	var bindings v1alpha1.RoleBindingList
 	var projects v1alpha1.ProjectList
-	for _, list := range []client.ObjectList{&memberships, &teams, &bindings, &projects} {
+	var tokens v1alpha1.APITokenList
+	for _, list := range []client.ObjectList{&memberships, &teams, &bindings, &projects, &tokens} {
 		if err := r.List(ctx, list, client.InNamespace(namespace), snapshot.Shared); err != nil {
 			return nil, fmt.Errorf("list %T in namespace %s: %w", list, namespace, err)
 		}
@@ -343,6 +346,9 @@ func (r *Reconciler) strays(ctx context.Context, namespace string) ([]status.Obj
 	}
 	for i := range projects.Items {
 		objects = append(objects, &projects.Items[i])
+	}
+	for i := range tokens.Items {
+		objects = append(objects, &tokens.Items[i])
 	}
 	return objects, nil
 }

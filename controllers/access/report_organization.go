@@ -52,6 +52,7 @@ func (s *organizationSync) countOrganization(organization *v1alpha1.Organization
 	organization.Status.Owners = s.result.Owners
 	organization.Status.Members = s.memberCounts()
 	organization.Status.Teams = int32(len(s.result.Teams))
+	organization.Status.Tokens = s.liveTokens()
 	organization.Status.PendingJoinRequests = s.outside.asked
 	organization.Status.Projects = 0
 	for _, project := range s.world.Projects {
@@ -59,6 +60,17 @@ func (s *organizationSync) countOrganization(organization *v1alpha1.Organization
 			organization.Status.Projects++
 		}
 	}
+}
+
+// liveTokens counts the tokens that haven't ended.
+func (s *organizationSync) liveTokens() int32 {
+	var count int32
+	for _, outcome := range s.result.APITokens {
+		if !outcome.Revoked && !outcome.Expired {
+			count++
+		}
+	}
+	return count
 }
 
 func pathOf(lineage *engine.Lineage) string {

@@ -231,7 +231,7 @@ func describe(world access.World) string {
 	text, err := yaml.Marshal(map[string]any{
 		"organizations": world.Organizations, "memberships": world.Memberships, "teams": world.Teams,
 		"projects": world.Projects, "roles": world.Roles, "roleBindings": world.RoleBindings, "users": world.Users,
-		"apiTokens": world.APITokens,
+		"apiTokens":  world.APITokens,
 		"namespaces": world.Namespaces, "atMostDeveloper": world.AtMostDeveloper.UnsortedList(),
 	})
 	if err != nil {

@@ -38,7 +38,22 @@ func DesiredBindings(result access.Result, binds func(clusterRole string) bool) 
 			Role: unions.groups[place.groups[0]].role, Subjects: unions.of(place.groups),
 		}
 	}
+	desired.addTokenReaders(result, binds)
 	return desired
+}
+
+// addTokenReaders lets each token's user, and who made it, read the one Secret that holds it.
+func (d Desired) addTokenReaders(result access.Result, binds func(clusterRole string) bool) {
+	for name, outcome := range result.APITokens {
+		clusterRole := TokenReader(result.Organization, name)
+		if len(outcome.Readers) == 0 || !binds(clusterRole) {
+			continue
+		}
+		if d[result.Namespace] == nil {
+			d[result.Namespace] = map[string]Holders{}
+		}
+		d[result.Namespace][clusterRole] = Holders{Subjects: sortSubjects(slices.Clone(outcome.Readers))}
+	}
 }
 
 // group is all subjects that hold a role in one scope. Grants are many where members are many, groups are few.

@@ -61,6 +61,23 @@ func OrganizationOfObject(name string) (organization string, found bool) {
 	return organization, found && !strings.Contains(organization, ":")
 }
 
+// tokenPrefix begins the names of the ClusterRoles by which one Secret with a token is read.
+const tokenPrefix = namePrefix + "token:"
+
+// TokenReader is the name of the ClusterRole by which the Secret of one APIToken is read, and of its binding.
+func TokenReader(organization, token string) string {
+	return tokenPrefix + organization + ":" + token
+}
+
+// TokenOfReader is the inverse of TokenReader.
+func TokenOfReader(name string) (organization, token string, found bool) {
+	rest, found := strings.CutPrefix(name, tokenPrefix)
+	if !found {
+		return "", "", false
+	}
+	return strings.Cut(rest, ":")
+}
+
 // shardName names the n-th binding of a ClusterRole in a namespace, from 1.
 func shardName(clusterRole string, n int) string {
 	if n == 1 {
@@ -72,7 +89,8 @@ func shardName(clusterRole string, n int) string {
 // IsManaged says whether an RBAC RoleBinding is Roster's, by its label or, where that was taken away, by its name.
 func IsManaged(binding *rbacv1.RoleBinding) bool {
 	return binding.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedByRoster ||
-		strings.HasPrefix(binding.Name, namePrefix+"catalogue:") || strings.HasPrefix(binding.Name, namePrefix+"org:")
+		strings.HasPrefix(binding.Name, namePrefix+"catalogue:") || strings.HasPrefix(binding.Name, namePrefix+"org:") ||
+		strings.HasPrefix(binding.Name, tokenPrefix)
 }
 
 // Labels are what Roster's RBAC objects for an organization and a role carry.

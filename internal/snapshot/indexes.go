@@ -20,6 +20,8 @@ const (
 	OrganizationsByOwner = "spec.owners"
 	// MembershipsByUser finds a user's Memberships.
 	MembershipsByUser = "spec.user"
+	// APITokensByUser finds a user's APITokens.
+	APITokensByUser = "spec.user"
 	// UsersByUsername finds the User objects of a username.
 	UsersByUsername = "spec.username"
 	// UsersByDeactivated finds the deactivated users, under "true".
@@ -53,6 +55,7 @@ var indexes = []index{
 	{&v1alpha1.Organization{}, OrganizationsByParent, organizationParent},
 	{&v1alpha1.Organization{}, OrganizationsByOwner, organizationOwners},
 	{&v1alpha1.Membership{}, MembershipsByUser, membershipUser},
+	{&v1alpha1.APIToken{}, APITokensByUser, apiTokenUser},
 	{&v1alpha1.User{}, UsersByUsername, userUsername},
 	{&v1alpha1.User{}, UsersByDeactivated, userDeactivated},
 	{&v1alpha1.Project{}, ProjectsByNamespace, projectNamespaces},
@@ -84,6 +87,10 @@ func organizationOwners(object client.Object) []string {
 
 func membershipUser(object client.Object) []string {
 	return present(string(object.(*v1alpha1.Membership).Spec.User))
+}
+
+func apiTokenUser(object client.Object) []string {
+	return present(string(object.(*v1alpha1.APIToken).Spec.User))
 }
 
 func userUsername(object client.Object) []string {

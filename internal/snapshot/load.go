@@ -60,6 +60,7 @@ func (l *loader) load(organization string) (access.World, error) {
 		l.roleBindings(namespace)
 	}
 	l.externalTeams()
+	l.apiTokens(organization)
 	l.roles(v1alpha1.SystemNamespace)
 	l.projects(organization)
 	l.users()
@@ -160,6 +161,13 @@ func (l *loader) roleBindings(namespace string) {
 	var list v1alpha1.RoleBindingList
 	l.list(&list, client.InNamespace(namespace))
 	l.world.RoleBindings = append(l.world.RoleBindings, pointers(list.Items)...)
+}
+
+// apiTokens reads those of the organization itself: they reach no other.
+func (l *loader) apiTokens(organization string) {
+	var list v1alpha1.APITokenList
+	l.list(&list, client.InNamespace(v1alpha1.OrganizationNamespace(organization)))
+	l.world.APITokens = pointers(list.Items)
 }
 
 // projects reads the organization's projects, the namespaces with its label, and those that the projects ask for.
@@ -299,6 +307,15 @@ func MembershipsOf(ctx context.Context, reader client.Reader, username string) (
 	var list v1alpha1.MembershipList
 	if err := reader.List(ctx, &list, client.MatchingFields{MembershipsByUser: username}, Shared); err != nil {
 		return nil, fmt.Errorf("list the memberships of %s: %w", username, err)
+	}
+	return pointers(list.Items), nil
+}
+
+// APITokensOf are a user's APITokens, wherever they are. They belong to the cache and must not be changed.
+func APITokensOf(ctx context.Context, reader client.Reader, username string) ([]*v1alpha1.APIToken, error) {
+	var list v1alpha1.APITokenList
+	if err := reader.List(ctx, &list, client.MatchingFields{APITokensByUser: username}, Shared); err != nil {
+		return nil, fmt.Errorf("list the APITokens of %s: %w", username, err)
 	}
 	return pointers(list.Items), nil
 }

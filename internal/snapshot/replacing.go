@@ -60,6 +60,8 @@ func (r *replacing) List(ctx context.Context, list client.ObjectList, options ..
 		list.Items = replaced[v1alpha1.Role](r, list.Items, asked)
 	case *v1alpha1.JoinRequestList:
 		list.Items = replaced[v1alpha1.JoinRequest](r, list.Items, asked)
+	case *v1alpha1.APITokenList:
+		list.Items = replaced[v1alpha1.APIToken](r, list.Items, asked)
 	case *v1alpha1.RoleBindingList:
 		list.Items = replaced[v1alpha1.RoleBinding](r, list.Items, asked)
 	}
