@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -59,6 +60,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.User{}, handler.EnqueueRequestsFromMapFunc(usernameOfUser), specChanged).
 		Watches(&v1alpha1.Membership{}, handler.EnqueueRequestsFromMapFunc(usernameOfMembership)).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.organizationChanged), specChanged).
+		Watches(&v1alpha1.APIToken{}, handler.EnqueueRequestsFromMapFunc(usernameOfToken), builder.WithPredicates(tokenEnds())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
 		Complete(r)
 }
@@ -76,6 +78,21 @@ func usernameOfUser(_ context.Context, object client.Object) []reconcile.Request
 
 func usernameOfMembership(_ context.Context, object client.Object) []reconcile.Request {
 	return request(object.(*v1alpha1.Membership).Spec.User)
+}
+
+func usernameOfToken(_ context.Context, object client.Object) []reconcile.Request {
+	return request(object.(*v1alpha1.APIToken).Spec.User)
+}
+
+// tokenEnds lets through APITokens that come, end, and go.
+func tokenEnds() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(change event.UpdateEvent) bool {
+		return isActive(change.ObjectOld.(*v1alpha1.APIToken)) != isActive(change.ObjectNew.(*v1alpha1.APIToken))
+	}}
+}
+
+func isActive(token *v1alpha1.APIToken) bool {
+	return token.DeletionTimestamp == nil && token.Status.Phase == v1alpha1.APITokenActive
 }
 
 // organizationChanged: the owners of an organization, and everybody who has a place in it or above it, since an
@@ -278,6 +295,15 @@ func (r *Reconciler) describe(
 	}
 	wanted.OrganizationCount = int32(len(places))
 	wanted.Organizations = first(places)
+	tokens, err := snapshot.APITokensOf(ctx, r.Client, username)
+	if err != nil {
+		return wanted, err
+	}
+	for _, token := range tokens {
+		if isActive(token) {
+			wanted.ActiveTokens++
+		}
+	}
 	slices.Sort(wanted.OwnedOrganizations)
 	slices.Sort(wanted.Invitations)
 	wanted.OwnedOrganizations, wanted.Invitations = first(wanted.OwnedOrganizations), first(wanted.Invitations)
@@ -324,6 +350,7 @@ func (r *Reconciler) report(ctx context.Context, users []v1alpha1.User, wanted v
 		after.Status.OrganizationCount = wanted.OrganizationCount
 		after.Status.OwnedOrganizations = wanted.OwnedOrganizations
 		after.Status.Invitations = wanted.Invitations
+		after.Status.ActiveTokens = wanted.ActiveTokens
 		status.Report(after, readiness(users))
 		errs = append(errs, status.Update(ctx, r.Client, before, after))
 	}

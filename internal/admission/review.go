@@ -145,6 +145,8 @@ func (r *review) examine() error {
 		return r.examineOrganization(as[v1alpha1.Organization](r.before), as[v1alpha1.Organization](r.after))
 	case *v1alpha1.JoinRequest:
 		return r.examineJoinRequest(as[v1alpha1.JoinRequest](r.before), as[v1alpha1.JoinRequest](r.after))
+	case *v1alpha1.APIToken:
+		return r.examineAPIToken(as[v1alpha1.APIToken](r.before), as[v1alpha1.APIToken](r.after))
 	case *v1alpha1.User:
 		return r.examineUser(as[v1alpha1.User](r.before), as[v1alpha1.User](r.after))
 	}

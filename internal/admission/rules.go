@@ -29,6 +29,8 @@ const (
 	ruleServiceAccountElsewhere rule = "service-account-elsewhere"
 	ruleServiceAccountTooStrong rule = "service-account-too-strong"
 	ruleSuspendedOwner          rule = "suspended-owner"
+	ruleTokenExceedsUser        rule = "token-exceeds-user"
+	ruleTokenSecretTaken        rule = "token-secret-taken"
 	ruleTooDeep                 rule = "too-deep"
 	ruleTooManyBeginnings       rule = "too-many-beginnings"
 	ruleUnavailableOwners       rule = "unavailable-owners"
@@ -41,6 +43,6 @@ var rules = []rule{
 	ruleJoinDuplicate, ruleJoinFlood, ruleJoinRelated, ruleJoinUnknown, ruleLastOwner, ruleMFAWithoutOwner,
 	ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName, ruleNamespaceShared,
 	ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal, ruleRoleNameTaken,
-	ruleServiceAccountElsewhere, ruleServiceAccountTooStrong, ruleSuspendedOwner, ruleTooDeep, ruleTooManyBeginnings,
-	ruleUnavailableOwners, ruleUserReferredTo,
+	ruleServiceAccountElsewhere, ruleServiceAccountTooStrong, ruleSuspendedOwner, ruleTokenExceedsUser,
+	ruleTokenSecretTaken, ruleTooDeep, ruleTooManyBeginnings, ruleUnavailableOwners, ruleUserReferredTo,
 }

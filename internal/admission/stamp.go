@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gomodules.xyz/jsonpatch/v2"
@@ -63,15 +64,23 @@ func stamp(request *admissionv1.AdmissionRequest) ([]jsonpatch.JsonPatchOperatio
 		if err != nil {
 			return nil, err
 		}
-		patches := append(annotationsPatch(object, created(object, request.UserInfo.Username)), owners...)
+		annotations := created(object, request.UserInfo.Username)
+		stampCreator(annotations, request, nil)
+		patches := append(annotationsPatch(object, annotations), owners...)
 		requester, err := requesterPatch(request, object)
-		return append(patches, requester...), err
+		if err != nil {
+			return nil, err
+		}
+		user, err := tokenUserPatch(request, object)
+		return slices.Concat(patches, requester, user), err
 	}
 	old, err := decode(request.OldObject)
 	if err != nil {
 		return nil, err
 	}
-	return annotationsPatch(object, updated(old, object, request.UserInfo.Username)), nil
+	annotations := updated(old, object, request.UserInfo.Username)
+	stampCreator(annotations, request, old)
+	return annotationsPatch(object, annotations), nil
 }
 
 func decode(raw runtime.RawExtension) (*stamped, error) {

@@ -134,6 +134,7 @@ var newObjects = map[string]func() client.Object{
 	"Role":         func() client.Object { return &v1alpha1.Role{} },
 	"RoleBinding":  func() client.Object { return &v1alpha1.RoleBinding{} },
 	"JoinRequest":  func() client.Object { return &v1alpha1.JoinRequest{} },
+	"APIToken":     func() client.Object { return &v1alpha1.APIToken{} },
 	"User":         func() client.Object { return &v1alpha1.User{} },
 }
 

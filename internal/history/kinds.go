@@ -13,7 +13,7 @@ import (
 const kindOrganization = "Organization"
 
 // Kinds are the kinds of which changes are recorded. A field of a kind is one line; a new kind is a table and its entry here.
-var Kinds = []Kind{organizations, memberships, teams, projects, roles, roleBindings, joinRequests, users}
+var Kinds = []Kind{organizations, memberships, teams, projects, roles, roleBindings, joinRequests, apiTokens, users}
 
 var organizations = kind[*v1alpha1.Organization]{
 	name: kindOrganization, made: "OrganizationCreated", removed: "OrganizationRemoved",

@@ -113,6 +113,9 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err := addMail(manager, &options.Mail); err != nil {
 		return nil, err
 	}
+	if err := addTokens(manager, &options.Tokens); err != nil {
+		return nil, err
+	}
 	serving, err := addWebhook(ctx, manager, options)
 	if err != nil {
 		return nil, err

@@ -54,6 +54,8 @@ type Options struct {
 	ActivityRetention time.Duration
 	// Mail says what is mailed, and how.
 	Mail MailOptions
+	// Tokens say what APITokens are issued for.
+	Tokens TokenOptions
 }
 
 // DefaultOptions are the options of a manager without flags.
@@ -70,6 +72,7 @@ func DefaultOptions() *Options {
 		ActivityDatabaseURL:     "activity.db",
 		ActivityRetention:       activity.DefaultRetention,
 		Mail:                    MailOptions{Secret: mailer.DefaultSecret},
+		Tokens:                  TokenOptions{Retention: defaultTokenRetention},
 	}
 }
 
@@ -104,6 +107,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"labels of namespaces that Roster makes")
 	o.addHistoryFlags(flags)
 	o.Mail.addFlags(flags)
+	o.Tokens.addFlags(flags)
 	flags.IntVar(&o.ShardSize, "shard-size", o.ShardSize,
 		fmt.Sprintf("the most subjects of one RBAC RoleBinding, 1 to %d", rbac.MaxShardSize))
 }
@@ -143,5 +147,5 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf("--namespace-labels: %s is Roster's own label; leave it out", key))
 		}
 	}
-	return errors.Join(append(errs, o.Mail.validate()...)...)
+	return errors.Join(append(errs, append(o.Mail.validate(), o.Tokens.validate())...)...)
 }

@@ -1,0 +1,213 @@
+package e2e_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/test/expectations"
+)
+
+// apiToken is one of a user, in some projects or, without any, in the whole organization.
+func apiToken(organization, name, user string, roles []v1alpha1.RoleName, projects ...v1alpha1.ObjectName) *v1alpha1.APIToken {
+	return &v1alpha1.APIToken{
+		ObjectMeta: expectations.InOrganization(organization, name),
+		Spec: v1alpha1.APITokenSpec{
+			User: v1alpha1.Username(user), Roles: roles, Projects: projects, OrganizationWide: len(projects) == 0,
+		},
+	}
+}
+
+// asUser is a user's own client.
+func asUser(user string) client.Client {
+	GinkgoHelper()
+	return clientFor(cluster.As(user))
+}
+
+// secretOf reads a token's Secret as a user.
+func secretOf(ctx context.Context, token *v1alpha1.APIToken, user string) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	key := client.ObjectKey{Namespace: token.Namespace, Name: token.SecretName()}
+	return secret, asUser(user).Get(ctx, key, secret)
+}
+
+// kubeconfigOf writes the kubeconfig of a token's Secret to a file of the spec, as the user who may read it would.
+func kubeconfigOf(ctx context.Context, token *v1alpha1.APIToken) string {
+	GinkgoHelper()
+	var secret *corev1.Secret
+	Eventually(func() (err error) {
+		secret, err = secretOf(ctx, token, string(token.Spec.User))
+		return err
+	}).WithContext(ctx).Should(Succeed())
+	Expect(secret.Type).To(BeEquivalentTo(v1alpha1.SecretTypeAPIToken))
+	path := filepath.Join(GinkgoT().TempDir(), "kubeconfig")
+	Expect(os.WriteFile(path, secret.Data["kubeconfig"], 0o600)).To(Succeed())
+	return path
+}
+
+// kubectlWith runs kubectl with nothing but a kubeconfig, and returns what it says.
+func kubectlWith(ctx context.Context, kubeconfig string, arguments ...string) (string, error) {
+	arguments = append([]string{
+		"--kubeconfig", kubeconfig, "--cache-dir", filepath.Join(filepath.Dir(kubeconfig), "cache"),
+	}, arguments...)
+	output, err := exec.CommandContext(ctx, cluster.KubectlCommand(ctx).Path, arguments...).CombinedOutput()
+	if err != nil {
+		return "", errors.New(string(output))
+	}
+	return string(output), nil
+}
+
+// podsIn is what a token's holder may see of a project: an error says that it may not.
+func podsIn(ctx context.Context, kubeconfig, namespace string) error {
+	_, err := kubectlWith(ctx, kubeconfig, "get", "pods", "-n", namespace)
+	return err
+}
+
+// expectWorks waits until a token lets its holder see Pods, or until it doesn't.
+func expectWorks(ctx context.Context, kubeconfig, namespace string) {
+	GinkgoHelper()
+	Eventually(podsIn).WithContext(ctx).WithArguments(kubeconfig, namespace).WithPolling(200 * time.Millisecond).Should(Succeed())
+}
+
+func expectForbidden(ctx context.Context, kubeconfig, namespace string) {
+	GinkgoHelper()
+	Eventually(podsIn).WithContext(ctx).WithArguments(kubeconfig, namespace).WithPolling(200 * time.Millisecond).
+		Should(MatchError(ContainSubstring("is forbidden")))
+}
+
+// expectUnknown waits until the API server doesn't know the token any more, which its cache can put off by ten seconds.
+func expectUnknown(ctx context.Context, kubeconfig, namespace string) {
+	GinkgoHelper()
+	Eventually(podsIn).WithContext(ctx).WithArguments(kubeconfig, namespace).WithPolling(time.Second).
+		Should(MatchError(Or(ContainSubstring("Unauthorized"), ContainSubstring("must be logged in"))))
+}
+
+// tokenIn is the token that a kubeconfig holds.
+func tokenIn(kubeconfig string) string {
+	GinkgoHelper()
+	loaded, err := clientcmd.LoadFromFile(kubeconfig)
+	Expect(err).NotTo(HaveOccurred())
+	return loaded.AuthInfos[loaded.Contexts[loaded.CurrentContext].AuthInfo].Token
+}
+
+var _ = Describe("An API token", func() {
+	const owner = "ana@tokens"
+
+	// stage makes an organization with two projects, and a user who is a developer in the whole of it.
+	stage := func(ctx context.Context, organization, user string, roles ...v1alpha1.RoleName) *v1alpha1.Membership {
+		GinkgoHelper()
+		membership := expectations.Membership(organization, "bo", user, roles...)
+		expect.Create(ctx, expectations.Organization(organization, owner), expectations.Project(organization, "shop"),
+			expectations.Project(organization, "site"), membership)
+		expect.Ready(ctx, membership)
+		return membership
+	}
+
+	It("lets kubectl do what its roles allow in its projects, and no more once the user's role is lowered", func(ctx context.Context) {
+		const organization, bo = "tokened", "bo@tokened"
+		membership := stage(ctx, organization, bo, "developer")
+		token := apiToken(organization, "ci", "", []v1alpha1.RoleName{"editor", "viewer"}, "shop")
+		Expect(asUser(bo).Create(ctx, token)).To(Succeed())
+		expect.Ready(ctx, token)
+		Expect(token.Spec.User).To(BeEquivalentTo(bo))
+		Expect(token.Status.TokenID).To(HavePrefix("JTI="))
+		kubeconfig := kubeconfigOf(ctx, token)
+		expectWorks(ctx, kubeconfig, "tokened-shop")
+		expectForbidden(ctx, kubeconfig, "tokened-site")
+		expectForbidden(ctx, kubeconfig, "org-tokened")
+		_, err := kubectlWith(ctx, kubeconfig, "create", "configmap", "words", "-n", "tokened-shop")
+		Expect(err).NotTo(HaveOccurred())
+		_, err = kubectlWith(ctx, kubeconfig, "create", "deployment", "web", "--image=web", "-n", "tokened-shop")
+		Expect(err).To(MatchError(ContainSubstring("is forbidden")))
+
+		expectations.Change(ctx, expect, membership, func(m *v1alpha1.Membership) { m.Spec.Roles = []v1alpha1.RoleName{"viewer"} })
+		expect.Ready(ctx, membership)
+		_, err = kubectlWith(ctx, kubeconfig, "create", "configmap", "more", "-n", "tokened-shop")
+		Expect(err).To(MatchError(ContainSubstring("is forbidden")))
+		expectWorks(ctx, kubeconfig, "tokened-shop")
+		expect.NotReady(ctx, token, "RolesExceedUser")
+		Expect(token.Status.Roles).To(ConsistOf(v1alpha1.RoleName("viewer")))
+
+		expect.Delete(ctx, membership)
+		expect.Gone(ctx, membership)
+		Expect(podsIn(ctx, kubeconfig, "tokened-shop")).To(MatchError(ContainSubstring("is forbidden")))
+		expect.NotReady(ctx, token, "UserNotMember")
+	})
+
+	It("works beside the next one for the overlap of a rotation, and not after", func(ctx context.Context) {
+		const organization, bo = "rotated", "bo@rotated"
+		stage(ctx, organization, bo, "viewer")
+		token := apiToken(organization, "ci", bo, []v1alpha1.RoleName{"viewer"})
+		token.Spec.Rotation = &v1alpha1.TokenRotation{
+			Every: metav1.Duration{Duration: time.Hour}, Overlap: &metav1.Duration{Duration: 5 * time.Second},
+		}
+		Expect(asUser(bo).Create(ctx, token)).To(Succeed())
+		expect.Ready(ctx, token)
+		before := kubeconfigOf(ctx, token)
+		expectWorks(ctx, before, "rotated-shop")
+		first := token.Status.TokenID
+
+		token.Annotations[v1alpha1.AnnotationRotate] = time.Now().Format(time.RFC3339)
+		Expect(asUser(bo).Update(ctx, token)).To(Succeed())
+		Eventually(func() (string, error) {
+			err := k8s.Get(ctx, client.ObjectKeyFromObject(token), token)
+			return token.Status.TokenID, err
+		}).WithContext(ctx).ShouldNot(Equal(first))
+		after := kubeconfigOf(ctx, token)
+		Expect(tokenIn(after)).NotTo(Equal(tokenIn(before)))
+		Expect(podsIn(ctx, after, "rotated-shop")).To(Succeed())
+		Expect(podsIn(ctx, before, "rotated-shop")).To(Succeed())
+		expectUnknown(ctx, before, "rotated-shop")
+		Expect(podsIn(ctx, after, "rotated-shop")).To(Succeed())
+	})
+
+	It("is made anew where its Secret is deleted, and is refused for good once it is revoked", func(ctx context.Context) {
+		const organization, bo = "reissued", "bo@reissued"
+		stage(ctx, organization, bo, "viewer")
+		token := apiToken(organization, "ci", bo, []v1alpha1.RoleName{"viewer"}, "shop")
+		token.Spec.SecretName = "pipeline"
+		Expect(asUser(bo).Create(ctx, token)).To(Succeed())
+		expect.Ready(ctx, token)
+		before := kubeconfigOf(ctx, token)
+		secret := &corev1.Secret{ObjectMeta: expectations.InOrganization(organization, "pipeline")}
+		Expect(k8s.Delete(ctx, secret)).To(Succeed())
+		var after string
+		Eventually(func(g Gomega) {
+			after = kubeconfigOf(ctx, token)
+			g.Expect(tokenIn(after)).NotTo(Equal(tokenIn(before)))
+		}).WithContext(ctx).Should(Succeed())
+		expectWorks(ctx, after, "reissued-shop")
+
+		administrator := "dana@reissued"
+		expect.Create(ctx, expectations.Membership(organization, "dana", administrator, "administrator"))
+		expect.Allowed(ctx, administrator, "revoke apitokens.roster.dev", "org-reissued")
+		revoke := client.RawPatch("application/merge-patch+json", []byte(`{"spec": {"revoked": true}}`))
+		Expect(asUser(administrator).Patch(ctx, token, revoke)).To(Succeed())
+		expectForbidden(ctx, after, "reissued-shop")
+		expect.Gone(ctx, secret)
+		expect.NotReady(ctx, token, "Revoked")
+		Eventually(func() (v1alpha1.APITokenPhase, error) {
+			err := k8s.Get(ctx, client.ObjectKeyFromObject(token), token)
+			return token.Status.Phase, err
+		}).WithContext(ctx).Should(Equal(v1alpha1.APITokenRevoked))
+		expect.Gone(ctx, &corev1.ServiceAccount{ObjectMeta: expectations.InOrganization(organization, token.ServiceAccountName())})
+		Consistently(func() bool {
+			return strings.Contains(k8s.Get(ctx, client.ObjectKeyFromObject(secret), secret).Error(), "not found")
+		}).WithContext(ctx).Should(BeTrue())
+
+		expect.Delete(ctx, token)
+		expect.Gone(ctx, token)
+	})
+})
