@@ -31,6 +31,8 @@ var organizations = kind[*v1alpha1.Organization]{
 			func(o *v1alpha1.Organization) string { return string(o.Spec.JoinRequests) }),
 		plain("spec.safeguards", "SafeguardsChanged",
 			func(o *v1alpha1.Organization) v1alpha1.Safeguards { return o.Spec.Safeguards }),
+		plain("spec.reports", "ReportPolicyChanged",
+			func(o *v1alpha1.Organization) v1alpha1.ReportPolicy { return o.Spec.Reports }),
 		mark("metadata.annotations["+v1alpha1.AnnotationApproveRemovals+"]", "RemovalsApproved", "RemovalsApprovalWithdrawn",
 			func(o *v1alpha1.Organization) string { return o.Annotations[v1alpha1.AnnotationApproveRemovals] }).inMetadata(),
 		mark("status.heldRemovals", "RemovalsHeld", "RemovalsNoLongerHeld", heldRemovals).

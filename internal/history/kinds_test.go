@@ -99,6 +99,8 @@ var lines = []line{
 		func(o org) { o.Spec.JoinRequests = v1alpha1.JoinRequestsClosed }),
 	of("SafeguardsChanged", "spec.safeguards", "", `{"maxRemovalPercent":100}`, organization, nothing,
 		func(o org) { o.Spec.Safeguards.MaxRemovalPercent = ptr.To[int32](100) }),
+	of("ReportPolicyChanged", "spec.reports", "", `{"monthly":true}`, organization, nothing,
+		func(o org) { o.Spec.Reports.Monthly = true }),
 	of("RemovalsApproved", "metadata.annotations[roster.dev/approve-removals]", "", "d1", organization, nothing,
 		func(o org) { o.Annotations[v1alpha1.AnnotationApproveRemovals] = "d1" }),
 	of("RemovalsHeld", "status.heldRemovals", "", "2 users, digest d1: bo, cy", organization, nothing, func(o org) {
