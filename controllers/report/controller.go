@@ -177,7 +177,7 @@ func (r *Reconciler) act(
 
 // end forgets what is kept of sends, so that reports that are switched on again begin with the next month.
 func (r *Reconciler) end(ctx context.Context, organization *v1alpha1.Organization) error {
-	if err := client.IgnoreNotFound(r.Delete(ctx, recordObject(organization))); err != nil {
+	if err := client.IgnoreNotFound(r.Delete(ctx, recordObject(organization), unread)); err != nil {
 		return err
 	}
 	if !isTold(organization) {

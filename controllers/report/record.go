@@ -16,6 +16,9 @@ import (
 // recordKey of the ConfigMap holds the record.
 const recordKey = "record.json"
 
+// unread: ConfigMaps are read past the caches, which therefore need not wait for what is written, nor hold any.
+const unread = client.DisableReadYourWritesConsistency
+
 // record is what is known of an organization's monthly reports. It is written before and after each mail, with the version
 // that it was read in, so that neither a crash nor a second leader sends one twice.
 type record struct {
@@ -63,7 +66,7 @@ func (r *Reconciler) read(ctx context.Context, organization *v1alpha1.Organizati
 		return nil, fmt.Errorf("read ConfigMap %s: %w", found.object.Name, err)
 	case !metav1.IsControlledBy(found.object, organization):
 		// That of an earlier organization of this name, which the garbage collector is about to delete. It says nothing here.
-		return nil, client.IgnoreNotFound(r.Delete(ctx, found.object, client.Preconditions{UID: &found.object.UID}))
+		return nil, client.IgnoreNotFound(r.Delete(ctx, found.object, client.Preconditions{UID: &found.object.UID}, unread))
 	}
 	found.record = &record{}
 	if err := json.Unmarshal([]byte(found.object.Data[recordKey]), found.record); err != nil {
@@ -80,7 +83,7 @@ func (r *Reconciler) write(ctx context.Context, organization *v1alpha1.Organizat
 	}
 	kept.object.Data = map[string]string{recordKey: string(content)}
 	if kept.object.ResourceVersion != "" {
-		return r.Update(ctx, kept.object)
+		return r.Update(ctx, kept.object, unread)
 	}
 	owner := metav1.NewControllerRef(organization, v1alpha1.GroupVersion.WithKind("Organization"))
 	owner.BlockOwnerDeletion = nil
@@ -88,5 +91,5 @@ func (r *Reconciler) write(ctx context.Context, organization *v1alpha1.Organizat
 	kept.object.Labels = map[string]string{
 		v1alpha1.LabelOrganization: organization.Name, v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster,
 	}
-	return r.Create(ctx, kept.object)
+	return r.Create(ctx, kept.object, unread)
 }

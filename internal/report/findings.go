@@ -85,17 +85,17 @@ func later(than time.Time, at *metav1.Time) time.Time {
 
 // isStale says whether there was no sighting for long. Who was never seen counts from when that would have been kept.
 func (k knowledge) isStale(last *metav1.Time, first time.Time) bool {
+	if last != nil {
+		first = last.Time
+	}
 	since := k.notSeenSince(first)
-	return since != nil && k.until.Sub(later(since.Time, last)) >= StaleAfter
+	return since != nil && k.until.Sub(since.Time) >= StaleAfter
 }
 
 // notSeenSince is from when on sightings of somebody would be known; nil where they wouldn't.
 func (k knowledge) notSeenSince(first time.Time) *metav1.Time {
-	switch {
-	case k.since.IsZero():
+	if k.since.IsZero() {
 		return nil
-	case first.After(k.since):
-		return &metav1.Time{Time: first}
 	}
-	return &metav1.Time{Time: k.since}
+	return &metav1.Time{Time: later(k.since, &metav1.Time{Time: first})}
 }

@@ -112,7 +112,7 @@ func (s *Store) Keep(
 		},
 		Immutable:  ptr.To(true),
 		BinaryData: map[string][]byte{contentKey: content},
-	})
+	}, client.DisableReadYourWritesConsistency)
 	if apierrors.IsAlreadyExists(err) {
 		return s.existing(ctx, organization, month)
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -68,6 +69,17 @@ func install(ctx context.Context) *installation {
 	i.k8s = i.as("")
 	i.expect = expectations.New(i.k8s)
 	return i
+}
+
+// showLog adds the end of the manager's log to the report of a spec that failed.
+func (i *installation) showLog() {
+	const end = 8192
+	if !CurrentSpecReport().Failed() {
+		return
+	}
+	content, err := os.ReadFile(i.manager.LogPath())
+	Expect(err).NotTo(HaveOccurred())
+	AddReportEntry("the manager's log ends with", string(content[max(0, len(content)-end):]))
 }
 
 // as is a client of a user; of no user: of an administrator.

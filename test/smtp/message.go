@@ -2,6 +2,7 @@ package smtp
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -24,9 +25,11 @@ type Message struct {
 	Text        string
 	HTML        string
 	PartHeaders []textproto.MIMEHeader
+	// Attachments by their names.
+	Attachments map[string][]byte
 }
 
-// parse takes a mail of a text and an HTML part apart.
+// parse takes a mail apart.
 func parse(envelope Envelope) (Message, error) {
 	message := Message{Envelope: envelope}
 	read, err := netmail.ReadMessage(bytes.NewReader(envelope.Data))
@@ -37,24 +40,47 @@ func parse(envelope Envelope) (Message, error) {
 	if message.Subject, err = new(mime.WordDecoder).DecodeHeader(read.Header.Get("Subject")); err != nil {
 		return Message{}, fmt.Errorf("the subject can't be read: %w", err)
 	}
-	mediaType, parameters, err := mime.ParseMediaType(read.Header.Get("Content-Type"))
-	if err != nil || mediaType != "multipart/alternative" {
-		return Message{}, fmt.Errorf("the mail is %q and not multipart/alternative", mediaType)
+	return message, message.read(read.Header.Get("Content-Type"), read.Body)
+}
+
+// read takes the parts of a body: a text and an HTML part, or these in a part of their own with attachments behind it.
+func (m *Message) read(contentType string, body io.Reader) error {
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	if err != nil || mediaType != "multipart/alternative" && mediaType != "multipart/mixed" {
+		return fmt.Errorf("the mail is %q and neither multipart/alternative nor multipart/mixed", mediaType)
 	}
-	parts := multipart.NewReader(read.Body, parameters["boundary"])
+	parts := multipart.NewReader(body, parameters["boundary"])
 	for {
 		// A raw part, as the decoding is to be seen to be right.
 		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
-			return message, nil
+			return nil
 		}
 		if err != nil {
-			return Message{}, fmt.Errorf("a part can't be read: %w", err)
+			return fmt.Errorf("a part can't be read: %w", err)
 		}
-		if err := message.add(part); err != nil {
-			return Message{}, err
+		if err := m.take(part, mediaType); err != nil {
+			return err
 		}
 	}
+}
+
+func (m *Message) take(part *multipart.Part, within string) error {
+	switch {
+	case within == "multipart/alternative":
+		return m.add(part)
+	case part.FileName() == "":
+		return m.read(part.Header.Get("Content-Type"), part)
+	}
+	content, err := io.ReadAll(base64.NewDecoder(base64.StdEncoding, part))
+	if err != nil {
+		return fmt.Errorf("attachment %s can't be decoded: %w", part.FileName(), err)
+	}
+	if m.Attachments == nil {
+		m.Attachments = map[string][]byte{}
+	}
+	m.Attachments[part.FileName()] = content
+	return nil
 }
 
 func (m *Message) add(part *multipart.Part) error {
