@@ -52,7 +52,7 @@ type Reconciler struct {
 	// Retention is how long an APIToken stays after its end.
 	Retention time.Duration
 	// UseKnownSince is since when the API server tells of the use of tokens; zero where it doesn't. Nil: it doesn't.
-	UseKnownSince func() time.Time
+	UseKnownSince func(context.Context) time.Time
 }
 
 // SetupWithManager registers the controller.
@@ -124,7 +124,7 @@ func (r *Reconciler) carryOut(
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	next := r.describe(object, found)
+	next := r.describe(ctx, object, found)
 	if object.Status.EndedAt != nil && !r.Clock.Now().Before(r.removalOf(object)) {
 		return reconcile.Result{}, r.remove(ctx, object)
 	}

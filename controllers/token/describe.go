@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -21,7 +22,7 @@ const (
 )
 
 // describe says on the object what there is of it, and returns when something is to be done or said next.
-func (r *Reconciler) describe(object *v1alpha1.APIToken, found outcome) time.Time {
+func (r *Reconciler) describe(ctx context.Context, object *v1alpha1.APIToken, found outcome) time.Time {
 	now := r.Clock.Now()
 	if found.plan.Ends {
 		r.describeEnd(object, found.plan.End)
@@ -41,7 +42,7 @@ func (r *Reconciler) describe(object *v1alpha1.APIToken, found outcome) time.Tim
 		object.Status.RotatesAt = instant(found.plan.RotatesAt)
 	}
 	end := describeIssue(object, *delivery, found.plan)
-	return r.notice(object, end, found.plan.Next, now)
+	return r.notice(object, r.useKnownSince(ctx), earliestAfter(now, []time.Time{end, found.plan.Next}), now)
 }
 
 // describeIssue says of the token that is handed out until when it works, also where the API server gave it less than was
@@ -93,22 +94,26 @@ func (r *Reconciler) describeEnd(object *v1alpha1.APIToken, end time.Time) {
 
 // notice says what somebody should look at: an end that is near, and a token that nobody uses. It returns the earliest of
 // when that is to be said and what else is to be done.
-func (r *Reconciler) notice(object *v1alpha1.APIToken, end, next, now time.Time) time.Time {
+func (*Reconciler) notice(object *v1alpha1.APIToken, useKnownSince, next, now time.Time) time.Time {
+	end := object.Status.ExpiresAt.Time
 	soonAt := token.ExpiresSoonAt(object, end)
 	status.Flag(object, v1alpha1.ConditionExpiresSoon, !now.Before(soonAt), "EndIsNear",
 		fmt.Sprintf("the token ends at %s; make another APIToken before that", text(end)))
-	instants := []time.Time{next, end, soonAt}
-	var since time.Time
-	if r.UseKnownSince != nil {
-		since = r.UseKnownSince()
-	}
-	unusedAt, known := token.UnusedAt(object, since)
+	instants := []time.Time{next, soonAt}
+	unusedAt, known := token.UnusedAt(object, useKnownSince)
 	status.Flag(object, v1alpha1.ConditionUnused, known && !now.Before(unusedAt), "NotUsed",
 		fmt.Sprintf("the token wasn't used for %d days or more; revoke it if nobody needs it", int(token.UnusedAfter.Hours()/24)))
 	if known {
 		instants = append(instants, unusedAt)
 	}
 	return earliestAfter(now, instants)
+}
+
+func (r *Reconciler) useKnownSince(ctx context.Context) time.Time {
+	if r.UseKnownSince == nil {
+		return time.Time{}
+	}
+	return r.UseKnownSince(ctx)
 }
 
 // earliestAfter is the first of some instants that is still to come, or zero.

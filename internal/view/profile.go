@@ -92,6 +92,9 @@ func (a *Answers) profile(ctx context.Context, username string) (*selfv1alpha1.P
 	slices.SortFunc(profile.Invitations, func(a, b selfv1alpha1.ProfileInvitation) int {
 		return cmp.Compare(a.Organization, b.Organization)
 	})
+	if profile.Tokens, err = a.tokensOf(ctx, username); err != nil {
+		return nil, err
+	}
 	profile.LastSeen, err = a.lastSeen(ctx, username)
 	return profile, err
 }
@@ -201,6 +204,29 @@ func (a *Answers) invitation(
 	return &selfv1alpha1.ProfileInvitation{
 		Organization: name, Roles: members.RolesOf(membership, organization), ExpiresAt: members.Instant(phase.Until),
 	}, nil
+}
+
+// tokensOf are a user's APITokens that haven't ended.
+func (a *Answers) tokensOf(ctx context.Context, username string) ([]selfv1alpha1.ProfileToken, error) {
+	found, err := snapshot.APITokensOf(ctx, a.reader, username)
+	if err != nil {
+		return nil, err
+	}
+	var tokens []selfv1alpha1.ProfileToken
+	for _, token := range found {
+		organization, ok := v1alpha1.OrganizationOf(token.Namespace)
+		if !ok || token.DeletionTimestamp != nil || token.Status.Phase != v1alpha1.APITokenActive {
+			continue
+		}
+		tokens = append(tokens, selfv1alpha1.ProfileToken{
+			Organization: organization, Name: token.Name, Roles: members.Texts(token.Status.Roles), SecretName: token.SecretName(),
+			ExpiresAt: token.Status.ExpiresAt, LastUsedAt: token.Status.LastUsedAt,
+		})
+	}
+	slices.SortFunc(tokens, func(a, b selfv1alpha1.ProfileToken) int {
+		return cmp.Or(cmp.Compare(a.Organization, b.Organization), cmp.Compare(a.Name, b.Name))
+	})
+	return tokens, nil
 }
 
 // lastSeen is the latest of all Users of a username.

@@ -27,6 +27,11 @@ type Profile struct {
 	// +listType=atomic
 	Invitations []ProfileInvitation `json:"invitations,omitempty"`
 
+	// tokens are the user's APITokens that haven't ended, sorted by organization and name.
+	// +optional
+	// +listType=atomic
+	Tokens []ProfileToken `json:"tokens,omitempty"`
+
 	// lastSeen is when the user was last seen in the cluster, as far as that is known.
 	// +optional
 	LastSeen *metav1.Time `json:"lastSeen,omitempty"`
@@ -80,6 +85,32 @@ type ProfileInvitation struct {
 	// expiresAt is when the invitation can no longer be answered.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+}
+
+// ProfileToken is an APIToken of the user's.
+type ProfileToken struct {
+	// organization in which it works.
+	Organization string `json:"organization"`
+
+	// name of the APIToken.
+	Name string `json:"name"`
+
+	// roles that it holds somewhere now.
+	// +optional
+	// +listType=atomic
+	Roles []string `json:"roles,omitempty"`
+
+	// secretName is the Secret in the organization's namespace that holds the token.
+	// +optional
+	SecretName string `json:"secretName,omitempty"`
+
+	// expiresAt is when it ends.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+
+	// lastUsedAt is when it was last used, as far as that is known.
+	// +optional
+	LastUsedAt *metav1.Time `json:"lastUsedAt,omitempty"`
 }
 
 // ProfileList is a list of Profiles.

@@ -39,3 +39,8 @@ func (in ProfileList) OpenAPIModelName() string {
 func (in ProfileOrganization) OpenAPIModelName() string {
 	return "dev.roster.self.v1alpha1.ProfileOrganization"
 }
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ProfileToken) OpenAPIModelName() string {
+	return "dev.roster.self.v1alpha1.ProfileToken"
+}

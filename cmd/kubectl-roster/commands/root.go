@@ -60,7 +60,7 @@ func newRootCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	command.AddCommand(
 		newMembersCommand(streams), newGrantsCommand(streams), newActivityCommand(streams), newProfileCommand(streams),
 		newInviteCommand(streams), newAcceptCommand(streams), newDeclineCommand(streams), newResendCommand(streams),
-		newRevokeCommand(streams), newJoinCommand(streams),
+		newRevokeCommand(streams), newJoinCommand(streams), newTokenCommand(streams),
 		newTreeCommand(streams), newWhyCommand(streams), newVerifyActivityCommand(streams), newReportCommand(streams),
 		newImportCommand(streams),
 	)

@@ -24,6 +24,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ProfileInvitation{}.OpenAPIModelName():   schema_roster_api_self_v1alpha1_ProfileInvitation(ref),
 		v1alpha1.ProfileList{}.OpenAPIModelName():         schema_roster_api_self_v1alpha1_ProfileList(ref),
 		v1alpha1.ProfileOrganization{}.OpenAPIModelName(): schema_roster_api_self_v1alpha1_ProfileOrganization(ref),
+		v1alpha1.ProfileToken{}.OpenAPIModelName():        schema_roster_api_self_v1alpha1_ProfileToken(ref),
 		viewv1alpha1.Activity{}.OpenAPIModelName():        schema_roster_api_view_v1alpha1_Activity(ref),
 		viewv1alpha1.ActivityList{}.OpenAPIModelName():    schema_roster_api_view_v1alpha1_ActivityList(ref),
 		viewv1alpha1.Grant{}.OpenAPIModelName():           schema_roster_api_view_v1alpha1_Grant(ref),
@@ -289,6 +290,24 @@ func schema_roster_api_self_v1alpha1_Profile(ref common.ReferenceCallback) commo
 							},
 						},
 					},
+					"tokens": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "tokens are the user's APITokens that haven't ended, sorted by organization and name.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ProfileToken{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 					"lastSeen": {
 						SchemaProps: spec.SchemaProps{
 							Description: "lastSeen is when the user was last seen in the cluster, as far as that is known.",
@@ -300,7 +319,7 @@ func schema_roster_api_self_v1alpha1_Profile(ref common.ReferenceCallback) commo
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ProfileInvitation{}.OpenAPIModelName(), v1alpha1.ProfileOrganization{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName()},
+			v1alpha1.ProfileInvitation{}.OpenAPIModelName(), v1alpha1.ProfileOrganization{}.OpenAPIModelName(), v1alpha1.ProfileToken{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -494,6 +513,76 @@ func schema_roster_api_self_v1alpha1_ProfileOrganization(ref common.ReferenceCal
 				Required: []string{"name", "source"},
 			},
 		},
+	}
+}
+
+func schema_roster_api_self_v1alpha1_ProfileToken(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ProfileToken is an APIToken of the user's.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"organization": {
+						SchemaProps: spec.SchemaProps{
+							Description: "organization in which it works.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name of the APIToken.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"roles": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "roles that it holds somewhere now.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"secretName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "secretName is the Secret in the organization's namespace that holds the token.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"expiresAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "expiresAt is when it ends.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+					"lastUsedAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastUsedAt is when it was last used, as far as that is known.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"organization", "name"},
+			},
+		},
+		Dependencies: []string{
+			v1.Time{}.OpenAPIModelName()},
 	}
 }
 
