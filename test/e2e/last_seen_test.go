@@ -10,6 +10,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -100,6 +102,24 @@ var _ = Describe("When a user was last seen", func() {
 		Expect(column(ctx, away)).To(Equal("<unknown>"))
 	})
 
+	It("isn't touched by a token's use, which is kept of the token", func(ctx SpecContext) {
+		const organization, bo = "used", "bo@used.example"
+		membership := expectations.Membership(organization, "bo", bo, "viewer")
+		expect.Create(ctx, expectations.Organization(organization, "ana@used.example"), membership)
+		expect.Ready(ctx, membership)
+		token := apiToken(organization, "ci", bo, []v1alpha1.RoleName{"viewer"})
+		Expect(asUser(bo).Create(ctx, token)).To(Succeed())
+		expect.Ready(ctx, token)
+		Expect(kubectlWith(ctx, kubeconfigOf(ctx, token), "get", "apitokens", "-n", "org-"+organization)).NotTo(BeEmpty())
+		Eventually(func() (*metav1.Time, error) {
+			err := k8s.Get(ctx, client.ObjectKeyFromObject(token), token)
+			return token.Status.LastUsedAt, err
+		}).WithContext(ctx).ShouldNot(BeNil())
+		user, err := userOf(ctx, bo)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(user.Status.LastSeenAt).To(BeNil())
+	})
+
 	It("is taken from nobody but who may post to the audit path", func(ctx SpecContext) {
 		nobody := rest.AnonymousClientConfig(cluster.Admin())
 		stranger, err := cluster.ServiceAccount(ctx, "default", "default")
@@ -110,6 +130,11 @@ var _ = Describe("When a user was last seen", func() {
 			Expect(postAudit(ctx, caller, []byte("{}"))).To(Equal(http.StatusForbidden))
 		}
 		Expect(postAudit(ctx, wrong, []byte("{}"))).To(Equal(http.StatusUnauthorized))
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.SystemNamespace, Name: "roster-audit"}}
+		Expect(k8s.Create(ctx, account)).To(Succeed())
+		byToken, err := cluster.ServiceAccount(ctx, account.Namespace, account.Name)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(postAudit(ctx, byToken, []byte("{}"))).To(Equal(http.StatusBadRequest), "it was let in, and sent nonsense")
 		sender := cluster.AuditSender()
 		Expect(postAudit(ctx, sender, []byte("{}"))).To(Equal(http.StatusBadRequest))
 		Expect(postAudit(ctx, sender, make([]byte, 11<<20))).To(Equal(http.StatusRequestEntityTooLarge))
