@@ -151,13 +151,13 @@ type outcome struct {
 
 // act looks at the caches, and where there is something to be done at the API server itself, and does it.
 func (r *Reconciler) act(ctx context.Context, object *v1alpha1.APIToken, policy v1alpha1.TokenPolicy) (outcome, error) {
-	state, err := r.Kept.state(ctx, r.Kept.Cache, object)
+	found, err := state(ctx, r.Kept.Reader, object)
 	if err != nil {
 		return outcome{}, err
 	}
-	plan := token.Decide(object, policy, state, r.Clock.Now())
-	if plan.IsQuiet(state) {
-		return outcome{plan: plan, state: state}, r.keepReader(ctx, object, plan)
+	plan := token.Decide(object, policy, found, r.Clock.Now())
+	if plan.IsQuiet(found) {
+		return outcome{plan: plan, state: found}, r.keepReader(ctx, object, plan)
 	}
 	current := &v1alpha1.APIToken{}
 	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(object), current); err != nil {
@@ -167,16 +167,16 @@ func (r *Reconciler) act(ctx context.Context, object *v1alpha1.APIToken, policy 
 		return outcome{}, apierrors.NewConflict(v1alpha1.GroupVersion.WithResource("apitokens").GroupResource(), object.Name,
 			fmt.Errorf("it has changed"))
 	}
-	if state, err = r.Kept.state(ctx, r.Live, object); err != nil {
+	if found, err = state(ctx, r.Live, object); err != nil {
 		return outcome{}, err
 	}
-	plan = token.Decide(object, policy, state, r.Clock.Now())
-	return r.do(ctx, object, policy, plan, state)
+	return r.do(ctx, object, policy, found)
 }
 
 func (r *Reconciler) do(
-	ctx context.Context, object *v1alpha1.APIToken, policy v1alpha1.TokenPolicy, plan token.Plan, state token.State,
+	ctx context.Context, object *v1alpha1.APIToken, policy v1alpha1.TokenPolicy, found token.State,
 ) (outcome, error) {
+	plan := token.Decide(object, policy, found, r.Clock.Now())
 	if plan.Ends {
 		return outcome{plan: plan}, r.end(ctx, object)
 	}
@@ -186,18 +186,18 @@ func (r *Reconciler) do(
 		}
 	}
 	if !plan.Issues {
-		return outcome{plan: plan, state: state}, r.keepReader(ctx, object, plan)
+		return outcome{plan: plan, state: found}, r.keepReader(ctx, object, plan)
 	}
 	taken, err := r.isTaken(ctx, object)
 	if err != nil || taken != "" {
-		return outcome{plan: plan, state: state, taken: taken}, err
+		return outcome{plan: plan, state: found, taken: taken}, err
 	}
-	if err := r.issue(ctx, object, plan, &state); err != nil {
+	if err := r.issue(ctx, object, plan, &found); err != nil {
 		return outcome{}, err
 	}
 	// What there is now says when to look again.
-	plan = token.Decide(object, policy, state, r.Clock.Now())
-	return outcome{plan: plan, state: state}, r.keepReader(ctx, object, plan)
+	plan = token.Decide(object, policy, found, r.Clock.Now())
+	return outcome{plan: plan, state: found}, r.keepReader(ctx, object, plan)
 }
 
 func (r *Reconciler) addFinalizer(ctx context.Context, object *v1alpha1.APIToken) error {

@@ -111,15 +111,15 @@ func (r *Reconciler) discard(ctx context.Context, object *v1alpha1.APIToken, nam
 
 // end takes away all that a token could work by, as the API server has it: first what tokens are bound to.
 func (r *Reconciler) end(ctx context.Context, object *v1alpha1.APIToken) error {
-	state, err := r.Kept.state(ctx, r.Live, object)
+	found, err := state(ctx, r.Live, object)
 	if err != nil {
 		return err
 	}
-	names := make([]string, 0, len(state.Credentials)+1)
-	for _, credential := range state.Credentials {
+	names := make([]string, 0, len(found.Credentials)+1)
+	for _, credential := range found.Credentials {
 		names = append(names, credential.Name)
 	}
-	if state.Delivery != nil {
+	if found.Delivery != nil {
 		names = append(names, object.SecretName())
 	}
 	for _, name := range names {
@@ -127,7 +127,7 @@ func (r *Reconciler) end(ctx context.Context, object *v1alpha1.APIToken) error {
 			return err
 		}
 	}
-	if state.HasAccount {
+	if found.HasAccount {
 		if err := r.Delete(ctx, token.Account(object), unseen); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("delete ServiceAccount %s: %w", object.ServiceAccountName(), err)
 		}

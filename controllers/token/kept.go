@@ -18,7 +18,12 @@ import (
 )
 
 // Kept are the ServiceAccounts and Secrets that carry an APIToken's name.
-type Kept struct{ Cache cache.Cache }
+type Kept struct {
+	// Reader reads from the cache.
+	Reader client.Reader
+	// Cache tells of changes.
+	Cache cache.Cache
+}
 
 // NewKept makes the caches, which begin with the manager that they are added to. They are caches of their own: the
 // manager's hold no Secret but that of the webhook's certificates.
@@ -31,11 +36,11 @@ func NewKept(config *rest.Config, options cache.Options) (Kept, error) {
 	if err != nil {
 		return Kept{}, fmt.Errorf("make the cache of API tokens' Secrets: %w", err)
 	}
-	return Kept{Cache: made}, nil
+	return Kept{Reader: made, Cache: made}, nil
 }
 
 // state is what there is of a token, by the caches or by the API server itself.
-func (k Kept) state(ctx context.Context, reader client.Reader, object *v1alpha1.APIToken) (token.State, error) {
+func state(ctx context.Context, reader client.Reader, object *v1alpha1.APIToken) (token.State, error) {
 	var lists [2][]metav1.PartialObjectMetadata
 	for i, kind := range []string{"ServiceAccountList", "SecretList"} {
 		list := &metav1.PartialObjectMetadataList{}

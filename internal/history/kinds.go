@@ -27,6 +27,8 @@ var organizations = kind[*v1alpha1.Organization]{
 			func(o *v1alpha1.Organization) bool { return o.Spec.RequireMFA }),
 		plain("spec.membership", "MembershipPolicyChanged",
 			func(o *v1alpha1.Organization) v1alpha1.MembershipPolicy { return o.Spec.Membership }),
+		plain("spec.tokens", "TokenPolicyChanged",
+			func(o *v1alpha1.Organization) string { return durationOf(o.Spec.Tokens.MaxTTL) }),
 		plain("spec.joinRequests", "JoinRequestPolicyChanged",
 			func(o *v1alpha1.Organization) string { return string(o.Spec.JoinRequests) }),
 		plain("spec.safeguards", "SafeguardsChanged",

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -109,8 +110,10 @@ var _ = Describe("An API token", func() {
 	stage := func(ctx context.Context, organization, user string, roles ...v1alpha1.RoleName) *v1alpha1.Membership {
 		GinkgoHelper()
 		membership := expectations.Membership(organization, "bo", user, roles...)
-		expect.Create(ctx, expectations.Organization(organization, owner), expectations.Project(organization, "shop"),
-			expectations.Project(organization, "site"), membership)
+		made := expectations.Organization(organization, owner)
+		expect.Create(ctx, made)
+		expect.Ready(ctx, made)
+		expect.Create(ctx, expectations.Project(organization, "shop"), expectations.Project(organization, "site"), membership)
 		expect.Ready(ctx, membership)
 		return membership
 	}
@@ -211,3 +214,133 @@ var _ = Describe("An API token", func() {
 		expect.Gone(ctx, token)
 	})
 })
+
+var _ = Describe("An API token of who is held back", func() {
+	const owner = "ana@tokens"
+
+	It("gives nothing while its user is suspended, deactivated or without a second factor, and gives it back after", func(ctx context.Context) {
+		const organization, bo = "held-token", "bo@held-token"
+		membership := expectations.Membership(organization, "bo", bo, "viewer")
+		person := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: "owner-held-token"}, Spec: v1alpha1.UserSpec{
+			Username: "ana@held-token", MFA: v1alpha1.MultiFactorAuthentication{Enrolled: true},
+		}}
+		within := expectations.Organization(organization, "ana@held-token")
+		expect.Create(ctx, person, within)
+		expect.Ready(ctx, within)
+		expect.Create(ctx, expectations.Project(organization, "shop"), membership)
+		expect.Ready(ctx, membership)
+		token := apiToken(organization, "ci", bo, []v1alpha1.RoleName{"viewer"}, "shop")
+		Expect(asUser(bo).Create(ctx, token)).To(Succeed())
+		expect.Ready(ctx, token)
+		account := "system:serviceaccount:org-held-token:" + token.ServiceAccountName()
+		expect.Allowed(ctx, account, "get pods", "held-token-shop")
+		held := func(reason string) {
+			GinkgoHelper()
+			expect.Refused(ctx, account, "get pods", "held-token-shop")
+			expect.NotReady(ctx, token, reason)
+			_, err := secretOf(ctx, token, bo)
+			Expect(err).To(MatchError(ContainSubstring("is forbidden")))
+		}
+		back := func() {
+			GinkgoHelper()
+			expect.Allowed(ctx, account, "get pods", "held-token-shop")
+			expect.Ready(ctx, token)
+		}
+
+		expectations.Change(ctx, expect, membership, func(m *v1alpha1.Membership) { m.Spec.Suspended = true })
+		held("UserSuspended")
+		expectations.Change(ctx, expect, membership, func(m *v1alpha1.Membership) { m.Spec.Suspended = false })
+		back()
+		user := personOf(ctx, bo)
+		expectations.Change(ctx, expect, user, func(u *v1alpha1.User) { u.Spec.Deactivated = true })
+		held("UserDeactivated")
+		expectations.Change(ctx, expect, user, func(u *v1alpha1.User) { u.Spec.Deactivated = false })
+		back()
+		expectations.Change(ctx, expect, within, func(o *v1alpha1.Organization) { o.Spec.RequireMFA = true })
+		held("UserLacksMFA")
+		expectations.Change(ctx, expect, within, func(o *v1alpha1.Organization) { o.Spec.RequireMFA = false })
+		back()
+	})
+
+	It("is refused with all others of its user once that is deactivated", func(ctx context.Context) {
+		const organization, bo, count = "swept-tokens", "bo@swept-tokens", 40
+		membership := expectations.Membership(organization, "bo", bo, "viewer")
+		made := expectations.Organization(organization, owner)
+		expect.Create(ctx, made)
+		expect.Ready(ctx, made)
+		expect.Create(ctx, expectations.Project(organization, "shop"), membership)
+		expect.Ready(ctx, membership)
+		tokens := make([]*v1alpha1.APIToken, count)
+		asBo := asUser(bo)
+		for i := range tokens {
+			tokens[i] = apiToken(organization, fmt.Sprintf("ci-%d", i), bo, []v1alpha1.RoleName{"viewer"}, "shop")
+			Expect(asBo.Create(ctx, tokens[i])).To(Succeed())
+		}
+		holders := make([]client.Client, count)
+		for i, token := range tokens {
+			expect.Ready(ctx, token)
+			config, err := clientcmd.BuildConfigFromFlags("", kubeconfigOf(ctx, token))
+			Expect(err).NotTo(HaveOccurred())
+			holders[i] = clientFor(config)
+			Expect(holders[i].List(ctx, &corev1.PodList{}, client.InNamespace("swept-tokens-shop"))).To(Succeed())
+		}
+		expectations.Change(ctx, expect, personOf(ctx, bo), func(u *v1alpha1.User) { u.Spec.Deactivated = true })
+		begin := time.Now()
+		for _, holder := range holders {
+			Eventually(func() error {
+				return holder.List(ctx, &corev1.PodList{}, client.InNamespace("swept-tokens-shop"))
+			}).WithContext(ctx).Should(MatchError(ContainSubstring("is forbidden")))
+		}
+		AddReportEntry("time until the last one is refused", time.Since(begin).String())
+		for _, holder := range holders {
+			Expect(holder.List(ctx, &corev1.PodList{}, client.InNamespace("swept-tokens-shop"))).NotTo(Succeed())
+		}
+	})
+
+	It("stands nowhere but in its Secret", func(ctx context.Context) {
+		const organization, bo = "secret-token", "bo@secret-token"
+		made := expectations.Organization(organization, bo)
+		expect.Create(ctx, made)
+		expect.Ready(ctx, made)
+		expect.Create(ctx, expectations.Project(organization, "shop"))
+		token := apiToken(organization, "ci", bo, []v1alpha1.RoleName{"viewer"}, "shop")
+		token.Spec.Description = "no-secret-at-all"
+		expect.Allowed(ctx, bo, "create apitokens.roster.dev", "org-secret-token")
+		Expect(asUser(bo).Create(ctx, token)).To(Succeed())
+		expect.Ready(ctx, token)
+		kubeconfig := kubeconfigOf(ctx, token)
+		expectWorks(ctx, kubeconfig, "secret-token-shop")
+		text := tokenIn(kubeconfig)
+		Eventually(func() (string, error) {
+			return cluster.Kubectl(ctx, "get", "activities.view.roster.dev", "-n", "org-secret-token", "-o", "yaml")
+		}).WithContext(ctx).Should(ContainSubstring("TokenIssued"))
+		for _, arguments := range [][]string{
+			{"get", "events", "-A", "-o", "yaml"},
+			{"get", "activities.view.roster.dev,grants.view.roster.dev,members.view.roster.dev", "-n", "org-secret-token", "-o", "yaml"},
+			{"get", "roster", "-A", "-o", "yaml"},
+			{"get", "configmaps,serviceaccounts", "-A", "-o", "yaml"},
+		} {
+			Expect(cluster.Kubectl(ctx, arguments...)).NotTo(ContainSubstring(text), "kubectl %v", arguments)
+		}
+		for _, pattern := range []string{"*.log", "*.db*"} {
+			files, err := filepath.Glob(filepath.Join(cluster.Directory, pattern))
+			Expect(err).NotTo(HaveOccurred())
+			for _, file := range files {
+				content, err := os.ReadFile(file)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(strings.Contains(string(content), text)).To(BeFalse(), file)
+			}
+		}
+	})
+})
+
+// personOf is the User that Roster made for somebody.
+func personOf(ctx context.Context, username string) *v1alpha1.User {
+	GinkgoHelper()
+	var users v1alpha1.UserList
+	Eventually(func() ([]v1alpha1.User, error) {
+		err := k8s.List(ctx, &users, client.MatchingFields{"spec.username": username})
+		return users.Items, err
+	}).WithContext(ctx).Should(HaveLen(1))
+	return &users.Items[0]
+}

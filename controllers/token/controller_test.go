@@ -1,0 +1,213 @@
+package token
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	clocktesting "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/token"
+)
+
+func TestToken(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Token controller")
+}
+
+var noon = time.Date(2027, 1, 4, 12, 0, 0, 0, time.UTC)
+
+// bench is the controller with a clock and an API server that issues tokens.
+type bench struct {
+	*Reconciler
+	clock  *clocktesting.FakePassiveClock
+	object *v1alpha1.APIToken
+	// longest is the longest life that the API server gives a token.
+	longest time.Duration
+	issued  int
+	writes  int
+}
+
+func newBench(object *v1alpha1.APIToken, others ...client.Object) *bench {
+	GinkgoHelper()
+	scheme := runtime.NewScheme()
+	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
+	b := &bench{clock: clocktesting.NewFakePassiveClock(noon), object: object, longest: 10000 * time.Hour}
+	organization := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}
+	organization.Status.Namespace = "org-acme"
+	object.Namespace, object.Name, object.UID = "org-acme", "ci", "0123456789abcdef"
+	object.CreationTimestamp = metav1.NewTime(noon)
+	object.Spec.User = "bo@acme.example"
+	store := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(others, object, organization)...).
+		WithStatusSubresource(object, organization).WithInterceptorFuncs(interceptor.Funcs{
+		SubResourceCreate: b.issueToken, SubResourceUpdate: b.updateStatus, Create: b.create,
+	}).Build()
+	Expect(store.Status().Update(context.Background(), organization)).To(Succeed())
+	b.Reconciler = &Reconciler{
+		Client: store, Live: store, Clock: b.clock, Kept: Kept{Reader: store}, Retention: 30 * 24 * time.Hour,
+		Server: token.Server{URL: "https://kubernetes.acme.example", CA: []byte("authority")},
+	}
+	return b
+}
+
+// issueToken answers as the TokenRequest API does.
+func (b *bench) issueToken(
+	_ context.Context, _ client.Client, _ string, _, asked client.Object, _ ...client.SubResourceCreateOption,
+) error {
+	request := asked.(*authenticationv1.TokenRequest)
+	life := min(time.Duration(*request.Spec.ExpirationSeconds)*time.Second, b.longest)
+	b.issued++
+	payload := base64.RawURLEncoding.EncodeToString([]byte(fmt.Sprintf(`{"jti": "%d"}`, b.issued)))
+	request.Status.Token = "header." + payload + ".signature"
+	request.Status.ExpirationTimestamp = metav1.NewTime(b.clock.Now().Add(life))
+	return nil
+}
+
+func (b *bench) updateStatus(
+	ctx context.Context, to client.Client, resource string, object client.Object, options ...client.SubResourceUpdateOption,
+) error {
+	b.writes++
+	return to.SubResource(resource).Update(ctx, object, options...)
+}
+
+// create dates what is made, which a real API server does.
+func (b *bench) create(ctx context.Context, to client.WithWatch, object client.Object, options ...client.CreateOption) error {
+	object.SetCreationTimestamp(metav1.NewTime(b.clock.Now()))
+	return to.Create(ctx, object, options...)
+}
+
+// at has the controller look after some time, and returns for how long it then waits. The object is as it is after that.
+func (b *bench) at(ctx context.Context, after time.Duration) time.Duration {
+	GinkgoHelper()
+	b.clock.SetTime(noon.Add(after))
+	result, err := b.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(b.object)})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(client.IgnoreNotFound(b.Get(ctx, client.ObjectKeyFromObject(b.object), b.object))).To(Succeed())
+	return result.RequeueAfter
+}
+
+func (b *bench) secrets(ctx context.Context) []corev1.Secret {
+	GinkgoHelper()
+	var list corev1.SecretList
+	Expect(b.List(ctx, &list)).To(Succeed())
+	return list.Items
+}
+
+func (b *bench) condition(name string) *metav1.Condition {
+	return meta.FindStatusCondition(b.object.Status.Conditions, name)
+}
+
+var _ = Describe("The controller of tokens", func() {
+	const day = 24 * time.Hour
+	living := func(life time.Duration) *v1alpha1.APIToken {
+		object := &v1alpha1.APIToken{}
+		object.Spec.ExpiresAfter = &metav1.Duration{Duration: life}
+		return object
+	}
+
+	It("issues a token, says so, and writes nothing more until something is due", func(ctx SpecContext) {
+		b := newBench(living(100 * day))
+		Expect(b.at(ctx, 0)).To(Equal(83*day), "a week before its end")
+		Expect(b.object.Status.TokenID).To(Equal("JTI=1"))
+		Expect(b.object.Status.ExpiresAt.UTC()).To(Equal(noon.Add(90*day)), "the organization's bound")
+		secret := &corev1.Secret{}
+		Expect(b.Get(ctx, client.ObjectKey{Namespace: "org-acme", Name: "ci"}, secret)).To(Succeed())
+		Expect(secret.Data).To(And(HaveKeyWithValue("server", []byte("https://kubernetes.acme.example")),
+			HaveKeyWithValue("ca.crt", []byte("authority")), HaveKey("token"), HaveKey("kubeconfig")))
+		writes := b.writes
+		b.at(ctx, time.Hour)
+		Expect(b.writes).To(Equal(writes))
+		Expect(b.issued).To(Equal(1))
+	})
+
+	It("ends a token exactly at its end, keeps the record for thirty days, and removes it", func(ctx SpecContext) {
+		b := newBench(living(day))
+		b.at(ctx, 0)
+		Expect(b.at(ctx, day-time.Second)).To(Equal(time.Second))
+		Expect(b.condition(v1alpha1.ConditionExpiresSoon)).To(HaveField("Status", metav1.ConditionTrue))
+		Expect(b.at(ctx, day)).To(Equal(30 * day))
+		Expect(b.object.Status.Phase).To(Equal(v1alpha1.APITokenExpired))
+		Expect(b.condition(v1alpha1.ConditionExpiresSoon)).To(BeNil())
+		Expect(b.secrets(ctx)).To(BeEmpty())
+		b.at(ctx, 31*day-time.Second)
+		Expect(b.object.DeletionTimestamp).To(BeNil())
+		b.at(ctx, 31*day)
+		Expect(b.object.DeletionTimestamp).NotTo(BeNil())
+		b.at(ctx, 31*day)
+		Expect(client.IgnoreNotFound(b.Get(ctx, client.ObjectKeyFromObject(b.object), &v1alpha1.APIToken{}))).To(Succeed())
+	})
+
+	It("rotates a token on schedule, and lets the old one go after the overlap", func(ctx SpecContext) {
+		object := living(30 * day)
+		object.Spec.Rotation = &v1alpha1.TokenRotation{
+			Every: metav1.Duration{Duration: day}, Overlap: &metav1.Duration{Duration: time.Hour},
+		}
+		b := newBench(object)
+		Expect(b.at(ctx, 0)).To(Equal(day))
+		Expect(b.object.Status.RotatesAt.UTC()).To(Equal(noon.Add(day)))
+		Expect(b.at(ctx, day)).To(Equal(time.Hour))
+		Expect(b.object.Status.TokenID).To(Equal("JTI=2"))
+		Expect(b.secrets(ctx)).To(HaveLen(3), "the one with the token, and those that the two are bound to")
+		b.at(ctx, day+time.Hour)
+		Expect(b.secrets(ctx)).To(HaveLen(2))
+	})
+
+	It("says where the API server gives a token less than was asked for, and honours it", func(ctx SpecContext) {
+		b := newBench(living(30 * day))
+		b.longest = day
+		b.at(ctx, 0)
+		Expect(b.condition(v1alpha1.ConditionIssued)).To(And(HaveField("Reason", "Shortened"),
+			HaveField("Message", ContainSubstring("the API server issues tokens for 24h0m0s at most, so this one ends at 2027-01-05"))))
+		Expect(b.object.Status.ExpiresAt.UTC()).To(Equal(noon.Add(day)))
+		b.at(ctx, day)
+		Expect(b.object.Status.Phase).To(Equal(v1alpha1.APITokenExpired))
+		Expect(b.issued).To(Equal(1))
+	})
+
+	It("touches no Secret that isn't the token's, and says so", func(ctx SpecContext) {
+		foreign := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "org-acme", Name: "ci"}, Data: map[string][]byte{"password": []byte("theirs")},
+		}
+		b := newBench(living(day), foreign)
+		b.at(ctx, 0)
+		Expect(b.condition(v1alpha1.ConditionIssued)).To(HaveField("Reason", "SecretTaken"))
+		Expect(b.secrets(ctx)).To(HaveExactElements(HaveField("Data", HaveKey("password"))))
+		Expect(b.issued).To(BeZero())
+		Expect(b.Delete(ctx, foreign)).To(Succeed())
+		b.at(ctx, time.Minute)
+		Expect(b.condition(v1alpha1.ConditionIssued)).To(HaveField("Status", metav1.ConditionTrue))
+	})
+
+	It("says that nobody uses a token, where it is known", func(ctx SpecContext) {
+		object := living(0)
+		object.Spec.ExpiresAfter = nil
+		b := newBench(object)
+		organization := &v1alpha1.Organization{}
+		Expect(b.Get(ctx, client.ObjectKey{Name: "acme"}, organization)).To(Succeed())
+		organization.Spec.Tokens.MaxTTL = &metav1.Duration{Duration: 365 * day}
+		Expect(b.Update(ctx, organization)).To(Succeed())
+		b.at(ctx, 0)
+		b.at(ctx, 100*day)
+		Expect(b.condition(v1alpha1.ConditionUnused)).To(BeNil(), "unknown isn't never")
+		b.UseKnownSince = func(context.Context) time.Time { return noon.Add(20 * day) }
+		Expect(b.at(ctx, 100*day)).To(Equal(10 * day))
+		b.at(ctx, 110*day)
+		Expect(b.condition(v1alpha1.ConditionUnused)).To(HaveField("Status", metav1.ConditionTrue))
+	})
+})
