@@ -6,6 +6,7 @@ import (
 	"context"
 	"hash/maphash"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -47,10 +48,11 @@ func (a *Answers) Follow(ctx context.Context, informers cache.Informers) error {
 
 // kept is the last answer about one organization, and what it rests on.
 type kept struct {
-	lock        sync.Mutex
-	answer      *answer
-	count       uint64
-	fingerprint uint64
+	lock   sync.Mutex
+	answer *answer
+	count  uint64
+	// evaluated is the fingerprint of what the engine reads, shown of what is shown besides.
+	evaluated, shown uint64
 	// checked is when the answer was last known to be current.
 	checked time.Time
 }
@@ -99,11 +101,14 @@ func (a *Answers) of(ctx context.Context, organization string) (*answer, error) 
 	if err != nil {
 		return nil, err
 	}
-	fingerprint := a.fingerprint(facts)
-	if !lasts || kept.fingerprint != fingerprint {
+	evaluated, shown := a.fingerprints(facts)
+	switch {
+	case !lasts || kept.evaluated != evaluated:
 		kept.answer = newAnswer(facts, kept.answer, now)
+	case kept.shown != shown:
+		kept.answer = kept.answer.withUsers(facts, now)
 	}
-	kept.count, kept.fingerprint, kept.checked = count, fingerprint, now
+	kept.count, kept.evaluated, kept.shown, kept.checked = count, evaluated, shown, now
 	if kept.answer.result.Lineage == nil {
 		a.forget(organization)
 	}
@@ -162,8 +167,17 @@ func newAnswer(facts facts, before *answer, now time.Time) *answer {
 	}
 }
 
-// fingerprint differs when any of the objects does, in whatever order they are listed.
-func (a *Answers) fingerprint(facts facts) uint64 {
+// withUsers is the same answer with what is known of users now: when they were last seen changes every few minutes, and
+// nobody's access with it.
+func (a *answer) withUsers(facts facts, now time.Time) *answer {
+	next := *a
+	next.members = newMemberTable(members.Of(facts.world, facts.users, a.result), &a.members, now)
+	return &next
+}
+
+// fingerprints differ when any of the objects does, in whatever order they are listed: the first by what the engine reads of
+// them, the second also by what is shown of users besides.
+func (a *Answers) fingerprints(facts facts) (evaluated, shown uint64) {
 	var sum uint64
 	addAll(a.seed, &sum, facts.world.Organizations)
 	addAll(a.seed, &sum, facts.world.Memberships)
@@ -172,13 +186,17 @@ func (a *Answers) fingerprint(facts facts) uint64 {
 	addAll(a.seed, &sum, facts.world.Roles)
 	addAll(a.seed, &sum, facts.world.RoleBindings)
 	addAll(a.seed, &sum, facts.world.Namespaces)
+	for _, token := range facts.world.APITokens {
+		sum += generationHash(a.seed, token)
+	}
 	for i := range facts.users {
-		sum += versionHash(a.seed, &facts.users[i])
+		sum += generationHash(a.seed, &facts.users[i])
+		shown += versionHash(a.seed, &facts.users[i])
 	}
 	for role := range facts.world.AtMostDeveloper {
 		sum += maphash.String(a.seed, role.Organization+"/"+role.Name)
 	}
-	return sum
+	return sum, shown
 }
 
 func addAll[T client.Object](seed maphash.Seed, sum *uint64, objects []T) {
@@ -189,6 +207,11 @@ func addAll[T client.Object](seed maphash.Seed, sum *uint64, objects []T) {
 
 func versionHash(seed maphash.Seed, object client.Object) uint64 {
 	return maphash.String(seed, string(object.GetUID())+"/"+object.GetResourceVersion())
+}
+
+// generationHash differs when the spec does, and when the object begins to be deleted.
+func generationHash(seed maphash.Seed, object client.Object) uint64 {
+	return maphash.String(seed, string(object.GetUID())+"/"+strconv.FormatInt(object.GetGeneration(), 10))
 }
 
 // inScope are the organizations whose answers a namespace asks for: the one that it belongs to, or all of them, by the

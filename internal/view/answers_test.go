@@ -70,6 +70,21 @@ var _ = Describe("An answer", func() {
 		Expect(rows(answer.members)).To(ConsistOf("ana [owner] Active", "bo [member] Active", " [viewer] Invited"))
 	})
 
+	It("shows when a user was last seen without evaluating anew", func() {
+		facts := acme(membership("bo", "viewer"), membership("cy", "viewer"))
+		first := newAnswer(facts, nil, now)
+		seen := metav1.NewTime(now)
+		facts.users = []v1alpha1.User{{Spec: v1alpha1.UserSpec{Username: "bo"}, Status: v1alpha1.UserStatus{LastSeenAt: &seen}}}
+		// Whatever the engine would say now isn't asked for.
+		facts.world.RoleBindings = []*v1alpha1.RoleBinding{nil}
+		next := first.withUsers(facts, now)
+		bo, _ := next.members.find("bo")
+		Expect(bo.LastSeen).To(Equal(&seen))
+		Expect(bo.changed).To(BeNumerically(">", first.members.version))
+		cy, _ := next.members.find("cy")
+		Expect(cy.changed).To(Equal(first.members.version))
+	})
+
 	It("keeps the version of who hasn't changed, and remembers who is gone", func() {
 		first := newAnswer(acme(membership("bo", "viewer"), membership("cy", "viewer")), nil, now)
 		next := newAnswer(acme(membership("bo", "member")), first, now)

@@ -45,7 +45,7 @@ func (c *changes) seen() (uint64, <-chan struct{}) {
 func (c *changes) follow(ctx context.Context, informers cache.Informers) error {
 	for _, object := range []client.Object{
 		&v1alpha1.Organization{}, &v1alpha1.Membership{}, &v1alpha1.Team{}, &v1alpha1.Project{}, &v1alpha1.Role{},
-		&v1alpha1.RoleBinding{}, &v1alpha1.User{}, &corev1.Namespace{}, &rbacv1.ClusterRole{},
+		&v1alpha1.RoleBinding{}, &v1alpha1.APIToken{}, &v1alpha1.User{}, &corev1.Namespace{}, &rbacv1.ClusterRole{},
 	} {
 		informer, err := informers.GetInformer(ctx, object)
 		if err != nil {

@@ -34,7 +34,7 @@ func userOf(ctx context.Context, username string) (*v1alpha1.User, error) {
 func postAudit(ctx context.Context, config *rest.Config, body []byte) int {
 	GinkgoHelper()
 	config = rest.CopyConfig(config)
-	config.TLSClientConfig.CAFile, config.TLSClientConfig.Insecure = "", true
+	config.CAFile, config.Insecure = "", true
 	tlsConfig, err := rest.TLSConfigFor(config)
 	Expect(err).NotTo(HaveOccurred())
 	if tlsConfig == nil {
