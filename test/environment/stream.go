@@ -95,6 +95,8 @@ func (c *Cluster) streamArguments() map[string]string {
 		arguments["audit-webhook-config-file"] = c.path(auditConfigFile)
 		arguments["audit-webhook-mode"] = "batch"
 		arguments["audit-webhook-batch-max-wait"] = "1s"
+		// At its end the API server would wait a minute for a manager that was stopped before it.
+		arguments["audit-webhook-initial-backoff"] = "100ms"
 	}
 	return arguments
 }
