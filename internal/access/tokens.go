@@ -136,7 +136,7 @@ func (e *evaluation) addTokenRole(
 	}
 	scope, isWhole := e.within(asked, role, held)
 	isSomewhere := scope.Organization || len(scope.Namespaces) > 0
-	if !isWhole && !(token.Spec.OrganizationWide && isSomewhere) {
+	if !isWhole && (!token.Spec.OrganizationWide || !isSomewhere) {
 		outcome.Exceeding = append(outcome.Exceeding, name)
 	}
 	if !isSomewhere {

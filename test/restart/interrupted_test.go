@@ -150,6 +150,12 @@ var _ = Describe("A manager that", Ordered, func() {
 	BeforeAll(func(ctx context.Context) {
 		i = install(ctx)
 		i.applySample(ctx)
+		token := &v1alpha1.APIToken{ObjectMeta: expectations.InOrganization("acme", "ci")}
+		token.Spec = v1alpha1.APITokenSpec{
+			User: "ana@acme.example", Roles: []v1alpha1.RoleName{"viewer"}, OrganizationWide: true,
+		}
+		i.Create(ctx, token)
+		i.Ready(ctx, token)
 		i.settle(ctx)
 	})
 
