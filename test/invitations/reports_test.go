@@ -208,6 +208,9 @@ var _ = Describe("A monthly report", Serial, Ordered, func() {
 	})
 
 	It("goes with its organization", func(ctx SpecContext) {
+		project := expectations.Project(organization, "shop")
+		i.expect.Delete(ctx, project)
+		i.expect.Gone(ctx, project)
 		gone := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: organization}}
 		i.expect.Confirm(ctx, gone)
 		Expect(i.k8s.Delete(ctx, gone)).To(Succeed())
