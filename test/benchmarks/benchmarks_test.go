@@ -67,7 +67,7 @@ var _ = Describe("The benchmarks", func() {
 	},
 		Entry("more users than one binding holds", "--users=1001", "--users=1001: choose a number from 2 to 1000"),
 		Entry("no round", "--rounds=0", "--rounds=0: choose a number from 1 to 100"),
-		Entry("a part that there isn't", "--only=all", "--only=all: choose access, admission or view, or leave it out for all"),
+		Entry("a part that there isn't", "--only=all", "--only=all: choose access, admission, view or tokens, or leave it out for all"),
 		Entry("more bindings to tamper with than there are", "--repairs=2000", "--repairs=2000: choose a number from 1 to 1000"),
 	)
 })

@@ -35,6 +35,8 @@ type options struct {
 	members, teams, requests int
 	// lists is how often all members are listed, each way.
 	lists int
+	// tokens of one user, who is deactivated.
+	tokens int
 	// only is the name of the one part to run; empty: all.
 	only string
 }
@@ -45,7 +47,7 @@ type part struct {
 	run  func(ctx context.Context, options options, output, progress io.Writer) error
 }
 
-var parts = []part{{"access", benchAccess}, {"admission", benchAdmission}, {"view", benchView}}
+var parts = []part{{"access", benchAccess}, {"admission", benchAdmission}, {"view", benchView}, {"tokens", benchTokens}}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -99,7 +101,8 @@ func parse(arguments []string) (options, error) {
 	flags.IntVar(&parsed.teams, "teams", 100, "teams of that organization, with one project each")
 	flags.IntVar(&parsed.requests, "requests", 300, "requests of each kind, with the webhook and without it")
 	flags.IntVar(&parsed.lists, "lists", 10, "how often all members are listed, each way")
-	flags.StringVar(&parsed.only, "only", "", "run one part alone: access, admission or view")
+	flags.IntVar(&parsed.tokens, "tokens", 500, "API tokens of a user who is deactivated")
+	flags.StringVar(&parsed.only, "only", "", "run one part alone: access, admission, view or tokens")
 	if err := flags.Parse(arguments); err != nil {
 		return parsed, err
 	}
@@ -120,13 +123,14 @@ func (o options) validate() error {
 		{"teams", o.teams, 0, 1000},
 		{"requests", o.requests, turns, 10_000},
 		{"lists", o.lists, 1, 1000},
+		{"tokens", o.tokens, 1, 10_000},
 	} {
 		if flag.value < flag.lowest || flag.value > flag.highest {
 			return fmt.Errorf("--%s=%d: choose a number from %d to %d", flag.name, flag.value, flag.lowest, flag.highest)
 		}
 	}
 	if isPart := func(part part) bool { return part.name == o.only }; o.only != "" && !slices.ContainsFunc(parts, isPart) {
-		return fmt.Errorf("--only=%s: choose access, admission or view, or leave it out for all", o.only)
+		return fmt.Errorf("--only=%s: choose access, admission, view or tokens, or leave it out for all", o.only)
 	}
 	return nil
 }

@@ -344,3 +344,37 @@ func personOf(ctx context.Context, username string) *v1alpha1.User {
 	}).WithContext(ctx).Should(HaveLen(1))
 	return &users.Items[0]
 }
+
+var _ = Describe("The plugin", func() {
+	It("makes, lists, rotates and revokes a token, and prints none", func(ctx context.Context) {
+		const organization, bo = "plugged-token", "bo@plugged-token"
+		made := expectations.Organization(organization, bo)
+		expect.Create(ctx, made)
+		expect.Ready(ctx, made)
+		expect.Allowed(ctx, bo, "create apitokens.roster.dev", "org-plugged-token")
+		run := func(arguments ...string) string {
+			GinkgoHelper()
+			output, err := plugin(ctx, bo, append([]string{"token"}, append(arguments, "--organization", organization)...)...)
+			Expect(err).NotTo(HaveOccurred())
+			return output
+		}
+		Expect(run("create", "ci", "--role", "viewer", "--organization-wide", "--expires-after", "24h", "--rotate-every", "1h",
+			"--overlap", "0s")).To(Equal("apitoken.roster.dev/ci created: its token comes in Secret ci of namespace org-plugged-token\n"))
+		token := apiToken(organization, "ci", bo, nil)
+		expect.Ready(ctx, token)
+		Expect(run("list")).To(MatchRegexp(`ci +bo@plugged-token +\["viewer"\] +Active +20`))
+		first := token.Status.TokenID
+		Expect(run("rotate", "ci")).To(Equal("apitoken.roster.dev/ci: a new token comes in its Secret\n"))
+		Eventually(func() (string, error) {
+			err := k8s.Get(ctx, client.ObjectKeyFromObject(token), token)
+			return token.Status.TokenID, err
+		}).WithContext(ctx).ShouldNot(Equal(first))
+		Eventually(func() (string, error) { return plugin(ctx, bo, "profile", "-o", "jsonpath={.tokens[*].name}") }).
+			WithContext(ctx).Should(Equal("ci"))
+		Eventually(func() int32 { return personOf(ctx, bo).Status.ActiveTokens }).WithContext(ctx).Should(BeEquivalentTo(1))
+		Expect(run("revoke", "ci")).To(Equal("apitoken.roster.dev/ci: it is revoked\n"))
+		expect.NotReady(ctx, token, "Revoked")
+		Expect(run("list")).To(ContainSubstring("Revoked"))
+		Eventually(func() int32 { return personOf(ctx, bo).Status.ActiveTokens }).WithContext(ctx).Should(BeZero())
+	})
+})
