@@ -120,10 +120,11 @@ func (i *installation) world(ctx context.Context) (access.World, error) {
 	var projects v1alpha1.ProjectList
 	var roles v1alpha1.RoleList
 	var bindings v1alpha1.RoleBindingList
+	var tokens v1alpha1.APITokenList
 	var users v1alpha1.UserList
 	var namespaces corev1.NamespaceList
 	for _, list := range []client.ObjectList{
-		&organizations, &memberships, &teams, &projects, &roles, &bindings, &users, &namespaces,
+		&organizations, &memberships, &teams, &projects, &roles, &bindings, &tokens, &users, &namespaces,
 	} {
 		if err := i.List(ctx, list); err != nil {
 			return access.World{}, err
@@ -132,7 +133,8 @@ func (i *installation) world(ctx context.Context) (access.World, error) {
 	return access.World{
 		Organizations: pointers(organizations.Items), Memberships: pointers(memberships.Items),
 		Teams: pointers(teams.Items), Projects: pointers(projects.Items), Roles: pointers(roles.Items),
-		RoleBindings: pointers(bindings.Items), Users: pointers(users.Items), Namespaces: pointers(namespaces.Items),
+		RoleBindings: pointers(bindings.Items), APITokens: pointers(tokens.Items),
+		Users: pointers(users.Items), Namespaces: pointers(namespaces.Items),
 	}, nil
 }
 

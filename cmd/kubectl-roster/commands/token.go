@@ -82,7 +82,7 @@ the Secret that this command names, which you alone may read.`,
 	flags.DurationVar(&options.overlap, "overlap", 0,
 		"How long the old token works beside the new one; left out: 1h, or half of --rotate-every where that is shorter")
 	flags.StringVar(&options.secret, "secret", "", "Name of the Secret for it; left out: the token's")
-	flags.StringVar(&options.user, "user", "", "Whose token it is, where you may impersonate that user; left out: yours")
+	flags.StringVar(&options.user, "for", "", "Whose token it is, where you may impersonate that user; left out: yours")
 	return command
 }
 
