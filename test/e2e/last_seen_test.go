@@ -58,7 +58,9 @@ var _ = Describe("When a user was last seen", func() {
 	It("is known once the user has asked the API server for anything, by one write and no more", func(ctx SpecContext) {
 		const organization = "seen"
 		here, away := environment.Person, "quinn@seen.example"
-		expect.Create(ctx, expectations.Organization(organization, "ana@seen.example"))
+		seen := expectations.Organization(organization, "ana@seen.example")
+		expect.Create(ctx, seen)
+		expect.Ready(ctx, seen)
 		members := []*v1alpha1.Membership{
 			expectations.Membership(organization, "here", here, "viewer"),
 			expectations.Membership(organization, "away", away, "viewer"),
@@ -105,7 +107,10 @@ var _ = Describe("When a user was last seen", func() {
 	It("isn't touched by a token's use, which is kept of the token", func(ctx SpecContext) {
 		const organization, bo = "used", "bo@used.example"
 		membership := expectations.Membership(organization, "bo", bo, "viewer")
-		expect.Create(ctx, expectations.Organization(organization, "ana@used.example"), membership)
+		used := expectations.Organization(organization, "ana@used.example")
+		expect.Create(ctx, used)
+		expect.Ready(ctx, used)
+		expect.Create(ctx, membership)
 		expect.Ready(ctx, membership)
 		token := apiToken(organization, "ci", bo, []v1alpha1.RoleName{"viewer"})
 		Expect(asUser(bo).Create(ctx, token)).To(Succeed())
