@@ -91,6 +91,7 @@ func newMapper() meta.RESTMapper {
 	mapper.Add(v1alpha1.GroupVersion.WithKind("Membership"), meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("Team"), meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.GroupVersion.WithKind("JoinRequest"), meta.RESTScopeNamespace)
+	mapper.Add(v1alpha1.GroupVersion.WithKind("APIToken"), meta.RESTScopeNamespace)
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Member"), meta.RESTScopeNamespace)
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Grant"), meta.RESTScopeNamespace)
 	mapper.Add(viewv1alpha1.GroupVersion.WithKind("Report"), meta.RESTScopeNamespace)
