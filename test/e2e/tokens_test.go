@@ -374,7 +374,7 @@ var _ = Describe("The plugin", func() {
 		Eventually(func() int32 { return personOf(ctx, bo).Status.ActiveTokens }).WithContext(ctx).Should(BeEquivalentTo(1))
 		Expect(run("revoke", "ci")).To(Equal("apitoken.roster.dev/ci: it is revoked\n"))
 		expect.NotReady(ctx, token, "Revoked")
-		Expect(run("list")).To(ContainSubstring("Revoked"))
+		Eventually(func() string { return run("list") }).WithContext(ctx).Should(ContainSubstring("Revoked"))
 		Eventually(func() int32 { return personOf(ctx, bo).Status.ActiveTokens }).WithContext(ctx).Should(BeZero())
 	})
 })
