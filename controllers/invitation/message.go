@@ -3,30 +3,16 @@ package invitation
 import (
 	"cmp"
 	"context"
-	"fmt"
 	netmail "net/mail"
-	"slices"
 	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/util/workqueue"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/mail"
-	"github.com/roster-dev/roster/internal/snapshot"
-)
-
-type (
-	createEvent = event.TypedCreateEvent[*corev1.Secret]
-	updateEvent = event.TypedUpdateEvent[*corev1.Secret]
-	queue       = workqueue.TypedRateLimitingInterface[ctrl.Request]
+	"github.com/roster-dev/roster/internal/mailer"
 )
 
 func equal(before, after *v1alpha1.Membership) bool {
@@ -39,21 +25,8 @@ func (r *Reconciler) address(ctx context.Context, membership *v1alpha1.Membershi
 	if membership.Spec.Email != "" {
 		return membership.Spec.Email, nil
 	}
-	username := string(membership.Spec.User)
-	var users v1alpha1.UserList
-	if err := r.List(ctx, &users, client.MatchingFields{snapshot.UsersByUsername: username}); err != nil {
-		return "", fmt.Errorf("find the address of user %s: %w", username, err)
-	}
-	slices.SortFunc(users.Items, func(a, b v1alpha1.User) int { return cmp.Compare(a.Name, b.Name) })
-	for i := range users.Items {
-		if email := users.Items[i].Spec.Email; email != "" {
-			return email, nil
-		}
-	}
-	if parsed, err := netmail.ParseAddress(username); err == nil && parsed.Address == username {
-		return username, nil
-	}
-	return "", nil
+	person, err := mailer.Find(ctx, r.Client, string(membership.Spec.User))
+	return person.Address, err
 }
 
 // message is the mail to the invited person. The same send has the same ID at each attempt.

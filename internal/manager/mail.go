@@ -10,6 +10,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/roster-dev/roster/controllers/invitation"
+	"github.com/roster-dev/roster/controllers/joinmail"
 	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
 )
@@ -48,7 +49,7 @@ func (o *MailOptions) validate() []error {
 	return errs
 }
 
-// addMail mails invitations.
+// addMail mails invitations, and about join requests.
 func addMail(manager ctrl.Manager, options *MailOptions) error {
 	templates, err := mail.LoadTemplates(options.Templates)
 	if err != nil {
@@ -61,10 +62,17 @@ func addMail(manager ctrl.Manager, options *MailOptions) error {
 	if err := manager.Add(secrets); err != nil {
 		return err
 	}
-	server := &mailer.Mailer{Reader: secrets, Secret: options.Secret}
+	source, now := &mailer.Mailer{Reader: secrets, Secret: options.Secret}, clock.RealClock{}
 	invitations := &invitation.Reconciler{
-		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: clock.RealClock{},
-		Mailer: server, Templates: templates, PortalURL: options.PortalURL,
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: now,
+		Office: &mailer.Office{Source: source, Clock: now}, Templates: templates, PortalURL: options.PortalURL,
 	}
-	return invitations.SetupWithManager(manager, secrets)
+	if err := invitations.SetupWithManager(manager, secrets); err != nil {
+		return err
+	}
+	joinRequests := &joinmail.Reconciler{
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: now,
+		Office: &mailer.Office{Source: source, Clock: now}, Templates: templates,
+	}
+	return joinRequests.SetupWithManager(manager, secrets)
 }
