@@ -67,6 +67,7 @@ const (
 	KindMembership   = "Membership"
 	KindTeam         = "Team"
 	KindRoleBinding  = "RoleBinding"
+	KindJoinRequest  = "JoinRequest"
 	KindProject      = "Project"
 )
 

@@ -79,6 +79,9 @@ func (a *Answers) profile(ctx context.Context, username string) (*selfv1alpha1.P
 			profile.Organizations = append(profile.Organizations, *place)
 		}
 	}
+	if profile.Elsewhere, err = a.elsewhere(ctx, username, candidates); err != nil {
+		return nil, err
+	}
 	for _, membership := range memberships {
 		invitation, err := a.invitation(ctx, membership, now)
 		if err != nil {
