@@ -18,11 +18,17 @@ import (
 	"github.com/roster-dev/roster/test/smtp"
 )
 
-var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
-	var i *installation
+// i is the one installation of all specs.
+var i *installation
 
+var _ = Describe("With a mail server:", Serial, Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx SpecContext) { i = install(ctx) }, NodeTimeout(5*time.Minute))
 
+	Describe("An invitation", invitationSpecs)
+	Describe("A join request", joinRequestSpecs)
+})
+
+func invitationSpecs() {
 	It("by username is mailed once, and its own command makes the invited user a member", func(ctx SpecContext) {
 		i.mailed(ctx)
 		i.open(ctx, "named", func(o *v1alpha1.OrganizationSpec) { o.DisplayName = "Named Goods" })
@@ -105,6 +111,27 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 		Eventually(func() (string, error) {
 			return i.cluster.Kubectl(ctx, "get", "activities", "-n", "org-coded", "--as", owner("coded"))
 		}).WithContext(ctx).Should(SatisfyAll(ContainSubstring("InvitationAnswered"), ContainSubstring("WrongCode")))
+	})
+
+	It("whose code two people answer with at once becomes that of one, and the other is told", func(ctx SpecContext) {
+		i.mailed(ctx)
+		i.open(ctx, "raced")
+		someone := i.invite(ctx, "raced", "", "--email", "bo@elsewhere.example")
+		given := code(i.received(ctx, 1))
+		refused, both := make(chan error, 2), []string{"fay@raced.example", "gus@raced.example"}
+		for _, user := range both {
+			go func() {
+				_, err := i.roster(ctx, user, "accept", "raced", "--code", given)
+				refused <- err
+			}()
+		}
+		var first, second error
+		Eventually(refused).WithContext(ctx).Should(Receive(&first))
+		Eventually(refused).WithContext(ctx).Should(Receive(&second))
+		Expect([]error{first, second}).To(ConsistOf(BeNil(), MatchError(ContainSubstring(
+			"no invitation of organization raced waits for this code"))))
+		i.is(ctx, someone, v1alpha1.MembershipActive)
+		Expect(both).To(ContainElement(string(someone.Spec.User)))
 	})
 
 	It("takes no answer after five wrong codes, until it is resent with a new one", func(ctx SpecContext) {
@@ -419,7 +446,7 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 			i.may(ctx, "bo@ruled.example", "ruled", false)
 		})
 	})
-})
+}
 
 // to has the server behave so to the mails of one recipient.
 func to(recipient string, behaviour smtp.Behaviour) smtp.Behaviour {

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -59,7 +61,8 @@ func install(ctx context.Context) *installation {
 	DeferCleanup(cluster.Stop)
 	Expect(cluster.InstallRoster(ctx)).To(Succeed())
 	i := &installation{cluster: cluster}
-	i.manager, err = cluster.StartManager(ctx, "--portal-url=https://portal.roster.example/join/{organization}")
+	i.manager, err = cluster.StartManager(ctx, "--portal-url=https://portal.roster.example/join/{organization}",
+		"--mail-templates="+templates())
 	Expect(err).NotTo(HaveOccurred())
 	Expect(cluster.ConnectWebhook(ctx)).To(Succeed())
 	Expect(cluster.ConnectView(ctx)).To(Succeed())
@@ -68,6 +71,15 @@ func install(ctx context.Context) *installation {
 	i.k8s = i.as("")
 	i.expect = expectations.New(i.k8s)
 	return i
+}
+
+// templates is a folder with a template of the installation's own.
+func templates() string {
+	GinkgoHelper()
+	folder := GinkgoT().TempDir()
+	replaced := []byte("Your request to {{.Title}} was {{.Decision}}\n")
+	Expect(os.WriteFile(filepath.Join(folder, "join-decision.subject"), replaced, 0o600)).To(Succeed())
+	return folder
 }
 
 // as is a client of a user; of no user: of an administrator.
