@@ -37,7 +37,9 @@ type office struct {
 
 // Settings implements mailer.Source.
 func (o *office) Settings(context.Context) (mail.Settings, error) {
-	settings, err := mail.ParseSettings(map[string][]byte{"host": []byte("smtp.acme.example"), "from": []byte("roster@acme.example")})
+	settings, err := mail.ParseSettings(map[string][]byte{
+		"host": []byte("smtp.acme.example"), "from": []byte("roster@acme.example"),
+	})
 	return settings, errors.Join(o.settings, err)
 }
 
@@ -206,7 +208,9 @@ var _ = Describe("An invitation", func() {
 		Expect(o.mails).To(HaveLen(1))
 	})
 
-	DescribeTable("that waits for its mail stops saying so once it is over", func(ctx SpecContext, end func(*v1alpha1.Membership)) {
+	DescribeTable("that waits for its mail stops saying so once it is over", func(
+		ctx SpecContext, end func(*v1alpha1.Membership),
+	) {
 		o := newOffice(invited())
 		o.answer = &mail.Error{Stage: mail.StageConnect, Text: "not now"}
 		_, membership, err := o.pass(ctx)

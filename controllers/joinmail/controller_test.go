@@ -37,7 +37,9 @@ type office struct {
 
 // Settings implements mailer.Source.
 func (o *office) Settings(context.Context) (mail.Settings, error) {
-	settings, err := mail.ParseSettings(map[string][]byte{"host": []byte("smtp.acme.example"), "from": []byte("roster@acme.example")})
+	settings, err := mail.ParseSettings(map[string][]byte{
+		"host": []byte("smtp.acme.example"), "from": []byte("roster@acme.example"),
+	})
 	return settings, errors.Join(o.settings, err)
 }
 
@@ -48,7 +50,8 @@ func newOffice(request *v1alpha1.JoinRequest, users ...client.Object) *office {
 	o := &office{clock: clocktesting.NewFakePassiveClock(made)}
 	acme := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}
 	acme.Spec.Owners = []v1alpha1.Username{"olga@acme.example", "otto", "olga@acme.example"}
-	store := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(users, request, acme)...).WithStatusSubresource(request).
+	store := fake.NewClientBuilder().WithScheme(scheme).
+		WithObjects(append(users, request, acme)...).WithStatusSubresource(request).
 		WithIndex(&v1alpha1.User{}, snapshot.UsersByUsername, func(user client.Object) []string {
 			return []string{string(user.(*v1alpha1.User).Spec.Username)}
 		}).WithInterceptorFuncs(interceptor.Funcs{SubResourceUpdate: func(
@@ -78,7 +81,7 @@ func newOffice(request *v1alpha1.JoinRequest, users ...client.Object) *office {
 // asking is a request that waits for a decision.
 func asking() *v1alpha1.JoinRequest {
 	return &v1alpha1.JoinRequest{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "org-acme", Name: "designers", UID: "u1", CreationTimestamp: metav1.NewTime(made)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "org-acme", Name: "designers", UID: "u1"},
 		Spec: v1alpha1.JoinRequestSpec{
 			Team: v1alpha1.ExternalTeam{Organization: "agency", Name: "designers"}, RequestedBy: "ana@agency.example",
 			Role: "developer", Projects: []v1alpha1.ObjectName{"shop"}, Message: "For the new shop.",
@@ -159,10 +162,12 @@ var _ = Describe("A join request", func() {
 
 	It("tells who asks nothing of who the owners are", func(ctx SpecContext) {
 		o := newOffice(asking(), otto)
-		o.answer = &mail.Error{Stage: mail.StageRecipient, Server: "smtp.acme.example:25", Code: 550, Text: "otto@elsewhere.example unknown"}
+		o.answer = &mail.Error{
+			Stage: mail.StageRecipient, Server: "smtp.acme.example:25", Code: 550, Text: "otto@elsewhere.example unknown",
+		}
 		request := o.settled(ctx)
-		Expect(mailed(request)).To(Equal("False Failed: the mail server has taken 0 of 2 mails (Requested); naming the recipient: 550; " +
-			"who may decide sees the request all the same: kubectl roster join list --organization acme"))
+		Expect(mailed(request)).To(Equal("False Failed: the mail server has taken 0 of 2 mails (Requested); " +
+			"naming the recipient: 550; who may decide sees the request all the same: kubectl roster join list --organization acme"))
 		for _, mail := range request.Status.Mails {
 			Expect(mail.Recipient).To(MatchRegexp("^[0-9a-f]{16}$"))
 			Expect(mail.LastError).To(Equal("naming the recipient: 550"))
@@ -170,7 +175,9 @@ var _ = Describe("A join request", func() {
 		Expect(o.mails).To(HaveLen(2), "what is refused for good isn't tried again")
 	})
 
-	DescribeTable("that is decided is mailed to who asked, once", func(ctx SpecContext, decision v1alpha1.JoinDecision, says string) {
+	DescribeTable("that is decided is mailed to who asked, once", func(
+		ctx SpecContext, decision v1alpha1.JoinDecision, says string,
+	) {
 		o := newOffice(decided(asking(), decision))
 		request := o.settled(ctx)
 		Expect(o.to()).To(Equal([]string{"ana@agency.example"}))
@@ -191,7 +198,7 @@ var _ = Describe("A join request", func() {
 		Expect(o.mails[0].Subject).To(ContainSubstring("rejected"))
 	})
 
-	It("whose outcome can't be written is mailed no second time, and the outcome is written once that works", func(ctx SpecContext) {
+	It("whose outcome can't be written is mailed no second time, and it is written once that works", func(ctx SpecContext) {
 		o := newOffice(decided(asking(), v1alpha1.JoinApproved))
 		_, _, err := o.pass(ctx)
 		Expect(err).NotTo(HaveOccurred())

@@ -257,7 +257,7 @@ func say(request *v1alpha1.JoinRequest, value metav1.ConditionStatus, reason, me
 func withoutMail(request *v1alpha1.JoinRequest) string {
 	organization, _ := v1alpha1.OrganizationOf(request.Namespace)
 	if request.Spec.Decision == "" {
-		return fmt.Sprintf("who may decide sees the request all the same: kubectl roster join list --organization %s", organization)
+		return "who may decide sees the request all the same: kubectl roster join list --organization " + organization
 	}
 	return fmt.Sprintf("who asked sees the decision all the same: kubectl get joinrequest %s -n %s -o yaml", request.Name,
 		request.Namespace)

@@ -12,7 +12,8 @@ import (
 
 const kindOrganization = "Organization"
 
-// Kinds are the kinds of which changes are recorded. A field of a kind is one line; a new kind is a table and its entry here.
+// Kinds are the kinds of which changes are recorded. A field of a kind is one line; a new kind is a table and its
+// entry here.
 var Kinds = []Kind{organizations, memberships, teams, projects, roles, roleBindings, joinRequests, users}
 
 var organizations = kind[*v1alpha1.Organization]{
@@ -67,7 +68,8 @@ var memberships = kind[*v1alpha1.Membership]{
 			func(m *v1alpha1.Membership) string { return m.Annotations[v1alpha1.AnnotationResendInvitation] }).inMetadata(),
 		mark("status.invitation.wrongCodes", "InvitationWrongCode", "InvitationWrongCodesForgotten", wrongCodes).
 			byRoster("somebody answered with a code that isn't the invitation's, or it was resent").asWarning(),
-		mark("status.phase", "MemberExpired", "MemberNoLongerExpired", expiredMembership).byRoster("its end has come or was put off"),
+		mark("status.phase", "MemberExpired", "MemberNoLongerExpired", expiredMembership).
+			byRoster("its end has come or was put off"),
 		mark("status.suspendedBecause", "MemberHeldBack", "MemberNoLongerHeldBack", gate).
 			byRoster("a gate takes access for as long as it holds"),
 	},

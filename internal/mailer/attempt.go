@@ -79,8 +79,8 @@ type Outcome struct {
 	Message, Brief string
 }
 
-// Next is what is to be done about a mail now, and for Wait until when. Settings that have changed since an attempt are worth
-// another one at once.
+// Next is what is to be done about a mail now, and for Wait until when. Settings that have changed since an attempt are
+// worth another one at once.
 func (o *Office) Next(state v1alpha1.MailState) (Step, time.Time) {
 	switch state.Delivery {
 	case v1alpha1.MailSending:

@@ -48,7 +48,8 @@ func (*profileStorage) GetSingularName() string { return "profile" }
 // Get gives the caller's own Profile, and no other: which one is decided by who asks, never by what is asked for.
 func (s *profileStorage) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	if name != selfv1alpha1.ProfileName {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("profile %q: the only name is %s, which is your own", name, selfv1alpha1.ProfileName))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf(
+			"profile %q: the only name is %s, which is your own", name, selfv1alpha1.ProfileName))
 	}
 	user, found := request.UserFrom(ctx)
 	if !found {

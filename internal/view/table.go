@@ -179,7 +179,7 @@ func newProfileCells() table[selfv1alpha1.Profile] {
 	return table[selfv1alpha1.Profile]{
 		columns: []metav1.TableColumnDefinition{
 			column("User", "The username that the API server authenticated."),
-			column("Organizations", "The organizations with the roles held in each; by a team: one that let a team in which lists the user."),
+			column("Organizations", "The organizations with the roles held in each; by a team: one that let in a team of the user."),
 			column("Teams", "The Teams that list the user."),
 			column("Invitations", "The organizations that wait for an answer."),
 		},

@@ -19,12 +19,13 @@ const (
 	customerOwner, customerAdministrator = "olga@tried", "adam@tried"
 	customerViewer                       = "vera@tried"
 	whatIsAsked                          = "what is asked can't be changed; delete the JoinRequest and make another one"
-	notRepresented                       = "asking for team tried-agency/designers takes the verb represent on it, in namespace " +
-		"org-tried-agency; ask an owner or administrator of tried-agency to make the JoinRequest"
-	notDecided = "spec.decision, spec.granted and spec.reason of join request designers are for who may approve join requests " +
-		"in namespace org-tried; leave them out and wait for a decision"
+	notRepresented                       = "asking for team tried-agency/designers takes the verb represent on it, " +
+		"in namespace org-tried-agency; ask an owner or administrator of tried-agency to make the JoinRequest"
+	notDecided = "spec.decision, spec.granted and spec.reason of join request designers are for who may approve join " +
+		"requests in namespace org-tried; leave them out and wait for a decision"
 	byRosterAlone = "a RoleBinding for a team of another organization is written by Roster from an approved JoinRequest and " +
-		"isn't changed; delete the JoinRequest or this RoleBinding to end the access, and have the team ask anew for something else"
+		"isn't changed; delete the JoinRequest or this RoleBinding to end the access, and have the team ask anew for " +
+		"something else"
 	decisionStands = "a decision stands: an approved request can only be rejected, which ends the access, and a rejected one " +
 		"must be made anew"
 	grantStands = "spec.granted stands with the decision; set spec.decision to Rejected to end the access, and have the team " +
@@ -77,7 +78,8 @@ var joinAttempts = []attempt{
 	{"a member asks for their own team", agencyMember, creates, asking(), notRepresented},
 	{"an owner of the asked organization asks for another's team", customerOwner, creates, asking(), notRepresented},
 	{"a team asks that isn't there", agencyOwner, creates, asking(ofTeam("tried-agency", "nobody")),
-		`spec.team: there is no team "nobody" in organization "tried-agency", or no longer; correct the names, or delete the JoinRequest`},
+		`spec.team: there is no team "nobody" in organization "tried-agency", or no longer; correct the ` +
+			"names, or delete the JoinRequest"},
 	{"a role is asked for that isn't there", agencyOwner, creates, asking(forRole("wizard")),
 		`spec.role: there is no role "wizard" in organization tried; ask for another one, such as viewer`},
 	{"owner is asked for", agencyOwner, creates, asking(forRole("owner")),
@@ -117,14 +119,15 @@ var joinAttempts = []attempt{
 	{"a viewer rejects", customerViewer, merges(`{"spec": {"decision": "Rejected"}}`), waitingRequest,
 		`User "vera@tried" cannot patch resource "joinrequests" in API group "roster.dev" in the namespace "org-tried"`},
 	{"an owner approves", customerOwner, merges(`{"spec": {"decision": "Approved"}}`), waitingRequest, ""},
-	{"an owner rejects and says why", customerOwner, merges(`{"spec": {"decision": "Rejected", "reason": "No"}}`), waitingRequest, ""},
+	{"an owner rejects and says why", customerOwner,
+		merges(`{"spec": {"decision": "Rejected", "reason": "No"}}`), waitingRequest, ""},
 	{"an administrator approves", customerAdministrator, merges(`{"spec": {"decision": "Approved"}}`), waitingRequest, ""},
 	{"an administrator grants less", customerAdministrator,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "viewer"}}}`), waitingRequest, ""},
 	{"an administrator grants a role that is an owner's to give", customerAdministrator,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest,
-		`spec.decision: approving this grants role "crawler" in organization tried to team "waiting" of organization tried-agency: ` +
-			`only who holds "assign" on that role there may do that; grant less in spec.granted, or ask an owner of tried`},
+		`spec.decision: approving this grants role "crawler" in organization tried to team "waiting" of organization ` +
+			`tried-agency: only who holds "assign" on that role there may do that; grant less in spec.granted, or ask an owner of tried`},
 	{"an owner grants that role", customerOwner,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest, ""},
 	{"an owner grants owner", customerOwner,
@@ -133,8 +136,8 @@ var joinAttempts = []attempt{
 	{"an owner grants a project that wasn't asked for", customerOwner,
 		merges(`{"spec": {"decision": "Approved", "granted": {"projects": ["vault"]}}}`), waitingRequest,
 		"spec.granted.projects can hold only projects that spec.projects asks for; leave the others out"},
-	{"an owner asks for another role in the asker's name", customerOwner, merges(`{"spec": {"role": "viewer"}}`), waitingRequest,
-		whatIsAsked},
+	{"an owner asks for another role in the asker's name", customerOwner, merges(`{"spec": {"role": "viewer"}}`),
+		waitingRequest, whatIsAsked},
 	{"an owner asks for another team in the asker's name", customerOwner,
 		merges(`{"spec": {"team": {"name": "designers"}}}`), waitingRequest, whatIsAsked},
 	{"an owner takes the message back", customerOwner, merges(`{"spec": {"message": "Another"}}`), waitingRequest, whatIsAsked},

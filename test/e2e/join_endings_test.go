@@ -25,13 +25,17 @@ var endings = []ending{
 	{"who asked withdraws", "end-withdrawn", func(ctx context.Context, agency, _ string, request *v1alpha1.JoinRequest) {
 		Expect(clientFor(cluster.As("ana@"+agency)).Delete(ctx, request)).To(Succeed())
 	}, ""},
-	{"an owner deletes the request", "end-deleted", func(ctx context.Context, _, customer string, request *v1alpha1.JoinRequest) {
+	{"an owner deletes the request", "end-deleted", func(
+		ctx context.Context, _, customer string, request *v1alpha1.JoinRequest,
+	) {
 		Expect(clientFor(cluster.As("olga@"+customer)).Delete(ctx, request)).To(Succeed())
 	}, ""},
 	{"an owner rejects it", "end-rejected", func(ctx context.Context, _, customer string, request *v1alpha1.JoinRequest) {
 		Expect(patchAs(ctx, "olga@"+customer, request, `{"spec": {"decision": "Rejected"}}`)).To(Succeed())
 	}, v1alpha1.JoinRequestRejected},
-	{"an owner deletes the RoleBinding", "end-unbound", func(ctx context.Context, _, customer string, request *v1alpha1.JoinRequest) {
+	{"an owner deletes the RoleBinding", "end-unbound", func(
+		ctx context.Context, _, customer string, request *v1alpha1.JoinRequest,
+	) {
 		binding := &v1alpha1.RoleBinding{ObjectMeta: expectations.InOrganization(customer, request.Status.RoleBinding)}
 		Expect(clientFor(cluster.As("olga@"+customer)).Delete(ctx, binding)).To(Succeed())
 	}, v1alpha1.JoinRequestWithdrawn},
@@ -125,7 +129,9 @@ var _ = Describe("A team that was let in", func() {
 		expect.Refused(ctx, "bo@wide-agency", "list teams.roster.dev", "org-wide", "org-wide-below")
 	})
 
-	It("is held back by what holds its members back at home and by what the letting-in organization asks", func(ctx SpecContext) {
+	It("is held back by what holds its members back at home and by what the organization asks that lets it in", func(
+		ctx SpecContext,
+	) {
 		team := agency(ctx, "gated-agency")
 		customer(ctx, "gated")
 		letIn(ctx, "gated", "gated-agency", "developer")

@@ -53,7 +53,9 @@ func invitationSpecs() {
 		}).WithContext(ctx).Should(Equal(int32(1)))
 
 		By("a change of roles mails nobody")
-		expectations.Change(ctx, i.expect, bo, func(m *v1alpha1.Membership) { m.Spec.Roles = []v1alpha1.RoleName{"developer", "billing"} })
+		expectations.Change(ctx, i.expect, bo, func(m *v1alpha1.Membership) {
+			m.Spec.Roles = []v1alpha1.RoleName{"developer", "billing"}
+		})
 
 		Expect(i.paste(ctx, "bo@named.example", line(mail, "kubectl roster accept"))).To(Equal(
 			"You are now a member of organization named, with: developer, billing.\n"))
@@ -427,7 +429,8 @@ func invitationSpecs() {
 			_, err := i.answer(ctx, user, answer)
 			Expect(err).To(MatchError(ContainSubstring(message)))
 		},
-			Entry("somebody who isn't invited", "eve@ruled.example", accepts("ruled"), `no invitation of organization "ruled" waits for eve`),
+			Entry("somebody who isn't invited", "eve@ruled.example", accepts("ruled"),
+				`no invitation of organization "ruled" waits for eve`),
 			Entry("somebody to an organization that isn't there", "bo@ruled.example", accepts("nowhere"),
 				`no invitation of organization "nowhere" waits for bo@ruled.example`),
 			Entry("a member who was never invited", "al@ruled.example", accepts("ruled"),

@@ -69,7 +69,7 @@ func (i *installation) letters(ctx context.Context, to string, number int) []smt
 }
 
 func joinRequestSpecs() {
-	It("is mailed to each owner, whose own command lets the team in, and who asked is mailed each decision", func(ctx SpecContext) {
+	It("is mailed to each owner, whose own command lets the team in, and each decision to who asked", func(ctx SpecContext) {
 		i.mailed(ctx)
 		i.agency(ctx, "studio")
 		i.open(ctx, "gallery", func(o *v1alpha1.OrganizationSpec) {
@@ -135,7 +135,8 @@ func joinRequestSpecs() {
 		Expect(i.tells(ctx, request, "False InvalidMailSettings")).NotTo(ContainSubstring("geheim"))
 		Expect(i.says(ctx, bo, "InvalidMailSettings")).To(SatisfyAll(
 			HavePrefix("the Secret roster-system/roster-mail can't be used: "), ContainSubstring("perhaps"),
-			HaveSuffix("bo@museum.example can answer without the mail: kubectl roster accept museum"), Not(ContainSubstring("geheim"))))
+			HaveSuffix("bo@museum.example can answer without the mail: kubectl roster accept museum"),
+			Not(ContainSubstring("geheim"))))
 
 		By("putting them right")
 		i.change(ctx, server)
@@ -146,7 +147,8 @@ func joinRequestSpecs() {
 
 		By("an invitation of whom no address is known")
 		someone := i.invite(ctx, "museum", "nameless")
-		Expect(i.says(ctx, someone, "NoAddress")).To(HavePrefix(`no mail address of user "nameless" is known: set spec.email and resend`))
+		Expect(i.says(ctx, someone, "NoAddress")).To(HavePrefix(
+			`no mail address of user "nameless" is known: set spec.email and resend`))
 	})
 
 	It("of which a killed manager never hears whether the mail was taken isn't mailed twice", func(ctx SpecContext) {

@@ -143,7 +143,8 @@ func owner(organization string) string { return "owner@" + organization + ".exam
 
 // roster runs the plugin as a user.
 func (i *installation) roster(ctx context.Context, user string, arguments ...string) (string, error) {
-	return run(exec.CommandContext(ctx, i.plugin, append(arguments, "--kubeconfig", i.cluster.AdminKubeconfig(), "--as", user)...))
+	arguments = append(arguments, "--kubeconfig", i.cluster.AdminKubeconfig(), "--as", user)
+	return run(exec.CommandContext(ctx, i.plugin, arguments...))
 }
 
 // paste runs a command of a mail as it stands there, as a user.
