@@ -60,7 +60,9 @@ var (
 	waitingRequest  = joinRequest("tried", "waiting", "tried-agency", "waiting", "developer", "shop")
 	approvedRequest = joinRequest("tried", "approved", "tried-agency", "approved", "developer", "shop")
 	rejectedRequest = joinRequest("tried", "rejected", "tried-agency", "rejected", "developer", "shop")
-	handwritten     = &v1alpha1.RoleBinding{
+	// The team of this one is gone.
+	withdrawnRequest = joinRequest("tried", "withdrawn", "tried-agency", "withdrawn", "developer", "shop")
+	handwritten      = &v1alpha1.RoleBinding{
 		ObjectMeta: expectations.InOrganization("tried", "handwritten"),
 		Spec: v1alpha1.RoleBindingSpec{
 			Role: "viewer", Projects: []v1alpha1.ObjectName{"shop"},
@@ -156,7 +158,18 @@ var joinAttempts = []attempt{
 	{"an owner opens what was rejected again", customerOwner, merges(`{"spec": {"decision": null}}`), rejectedRequest,
 		decisionStands},
 
+	{"an owner rejects what was rejected for another reason", customerOwner,
+		merges(`{"spec": {"decision": "Rejected", "reason": "Really"}}`), rejectedRequest, ""},
+	{"an owner approves what was withdrawn", customerOwner, merges(`{"spec": {"decision": "Approved"}}`), withdrawnRequest,
+		`spec.team: there is no team "withdrawn" in organization "tried-agency", or no longer; correct the names, or delete ` +
+			"the JoinRequest"},
+	{"an owner rejects what was withdrawn", customerOwner, merges(`{"spec": {"decision": "Rejected"}}`), withdrawnRequest, ""},
+
 	{"who asked withdraws", agencyOwner, deletes, waitingRequest, ""},
+	{"who asked deletes what was rejected", agencyOwner, deletes, rejectedRequest, ""},
+	{"who asked deletes what is withdrawn", agencyOwner, deletes, withdrawnRequest, ""},
+	{"who asked says something else", agencyOwner, merges(`{"spec": {"message": "Please"}}`), waitingRequest,
+		`User "ana@tried-agency" cannot patch resource "joinrequests" in API group "roster.dev" in the namespace "org-tried"`},
 	{"who asked withdraws what was approved", agencyOwner, deletes, approvedRequest, ""},
 	{"somebody else of the agency withdraws", agencyAdministrator, deletes, waitingRequest,
 		`User "dana@tried-agency" cannot delete resource "joinrequests" in API group "roster.dev" in the namespace "org-tried"`},
@@ -185,7 +198,7 @@ func joinWorld(ctx context.Context) {
 		expectations.Membership("tried", "adam", customerAdministrator, "administrator"),
 		expectations.Membership("tried", "vera", customerViewer, "viewer"),
 		expectations.Project("tried", "shop"))
-	for _, name := range []string{"designers", "waiting", "approved", "rejected"} {
+	for _, name := range []string{"designers", "waiting", "approved", "rejected", "withdrawn"} {
 		team := &v1alpha1.Team{ObjectMeta: expectations.InOrganization("tried-agency", name)}
 		team.Spec.Members = []v1alpha1.Username{agencyMember}
 		expect.Create(ctx, team)
@@ -198,13 +211,15 @@ func joinWorld(ctx context.Context) {
 	expect.Allowed(ctx, customerAdministrator, "approve joinrequests.roster.dev", "org-tried")
 
 	asAgency := clientFor(cluster.As(agencyOwner))
-	for _, request := range []*v1alpha1.JoinRequest{waitingRequest, approvedRequest, rejectedRequest} {
+	for _, request := range []*v1alpha1.JoinRequest{waitingRequest, approvedRequest, rejectedRequest, withdrawnRequest} {
 		Expect(asAgency.Create(ctx, request)).To(Succeed())
 		phase(ctx, request, v1alpha1.JoinRequestPending)
 		expect.Allowed(ctx, customerOwner, "approve joinrequests.roster.dev", "org-tried")
 	}
 	Expect(patchAs(ctx, customerOwner, approvedRequest, `{"spec": {"decision": "Approved"}}`)).To(Succeed())
 	Expect(patchAs(ctx, customerAdministrator, rejectedRequest, `{"spec": {"decision": "Rejected"}}`)).To(Succeed())
+	expect.Delete(ctx, &v1alpha1.Team{ObjectMeta: expectations.InOrganization("tried-agency", "withdrawn")})
+	phase(ctx, withdrawnRequest, v1alpha1.JoinRequestWithdrawn)
 	phase(ctx, approvedRequest, v1alpha1.JoinRequestApproved)
 	phase(ctx, rejectedRequest, v1alpha1.JoinRequestRejected)
 	Eventually(func() error {

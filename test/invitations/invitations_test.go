@@ -25,6 +25,7 @@ var _ = Describe("With a mail server:", Serial, Ordered, ContinueOnFailure, func
 	BeforeAll(func(ctx SpecContext) { i = install(ctx) }, NodeTimeout(5*time.Minute))
 
 	Describe("An invitation", invitationSpecs)
+	Describe("An invitation", transitionSpecs)
 	Describe("A join request", joinRequestSpecs)
 })
 
