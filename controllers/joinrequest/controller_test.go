@@ -201,6 +201,7 @@ var _ = Describe("A join request", func() {
 		Expect(request.Status.DecidedBy).To(Equal("olga"))
 		Expect(request.Status.DecidedAt.Time).To(BeTemporally("==", began))
 		binding := w.given(ctx)
+		Expect(binding.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationChangedBy, "olga"))
 		Expect(binding.Spec.Subjects).To(ConsistOf(v1alpha1.Subject{
 			Kind: v1alpha1.SubjectTeam, Name: "designers", Organization: "agency", UID: "t1",
 		}))
@@ -262,9 +263,11 @@ var _ = Describe("A join request", func() {
 		binding := w.given(ctx)
 		binding.Finalizers = []string{v1alpha1.Finalizer}
 		Expect(w.Update(ctx, binding)).To(Succeed())
+		w.change(ctx, func(r *v1alpha1.JoinRequest) { r.Annotations[v1alpha1.AnnotationDeletedBy] = "ana" })
 		Expect(w.Delete(ctx, asked())).To(Succeed())
 		Expect(w.settled(ctx).DeletionTimestamp).NotTo(BeNil())
 		binding = w.given(ctx)
+		Expect(binding.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationDeletedBy, "ana"))
 		Expect(binding.DeletionTimestamp).NotTo(BeNil())
 		binding.Finalizers = nil
 		Expect(w.Update(ctx, binding)).To(Succeed())
