@@ -172,6 +172,28 @@ var _ = Describe("An invitation", func() {
 			Expect(next.mails[0].ID).NotTo(Equal(o.mails[0].ID))
 		})
 
+	It("that is being mailed when another leader takes over isn't mailed by that one, and ends as it ended", func(
+		ctx SpecContext,
+	) {
+		o := newOffice(invited())
+		next := &office{Reconciler: &Reconciler{
+			Client: o.Client, Live: o.Live, Clock: o.clock, Templates: o.Templates, Office: &mailer.Office{
+				Source: o, Clock: o.clock,
+				Hand: func(context.Context, mail.Settings, mail.Message) error { return errors.New("a second mail") },
+			},
+		}}
+		hand := o.Office.Hand
+		o.Office.Hand = func(ctx context.Context, settings mail.Settings, message mail.Message) error {
+			Expect(mailed(next.settled(ctx))).To(Equal("Unknown Unknown"))
+			return hand(ctx, settings, message)
+		}
+		_, membership, err := o.pass(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(mailed(membership)).To(Equal("True Sent"))
+		Expect(mailed(next.settled(ctx))).To(Equal("True Sent"))
+		Expect(o.mails).To(HaveLen(1))
+	})
+
 	It("that a server puts off is tried again later and later, with the same ID and another code", func(ctx SpecContext) {
 		o := newOffice(invited(func(m *v1alpha1.Membership) { m.Spec.User = "" }))
 		o.answer = &mail.Error{Stage: mail.StageConnect, Text: "not now"}
