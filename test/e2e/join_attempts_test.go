@@ -129,7 +129,8 @@ var joinAttempts = []attempt{
 	{"an administrator grants a role that is an owner's to give", customerAdministrator,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest,
 		`spec.decision: approving this grants role "crawler" in organization tried to team "waiting" of organization ` +
-			`tried-agency: only who holds "assign" on that role there may do that; grant less in spec.granted, or ask an owner of tried`},
+			`tried-agency: only who holds "assign" on that role there may do that; grant less in spec.granted, ` +
+			"or ask an owner of tried"},
 	{"an owner grants that role", customerOwner,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest, ""},
 	{"an owner grants owner", customerOwner,
