@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"gomodules.xyz/jsonpatch/v2"
@@ -27,7 +28,8 @@ import (
 // systemPrefix begins the usernames that are no person's: ServiceAccounts and the parts of Kubernetes itself.
 const systemPrefix = "system:"
 
-// Stamper writes on each object who changed it last, and makes whoever creates an Organization without owners its owner.
+// Stamper writes on each object who changed it last, makes whoever creates an Organization without owners its owner, and
+// gives a new Project the finalizer, which must be there before its namespaces are: so it takes no write of its own.
 type Stamper struct{}
 
 // stamped is what the stamps depend on. The spec stays as it came: a Team of thousands is compared, not understood.
@@ -55,7 +57,8 @@ func stamp(request *admissionv1.AdmissionRequest) ([]jsonpatch.JsonPatchOperatio
 		if err != nil {
 			return nil, err
 		}
-		return append(annotationsPatch(object, created(object, request.UserInfo.Username)), owners...), nil
+		patches := annotationsPatch(object, created(object, request.UserInfo.Username))
+		return slices.Concat(patches, owners, finalizerPatch(request, object)), nil
 	}
 	old, err := decode(request.OldObject)
 	if err != nil {
@@ -161,6 +164,17 @@ func ownersPatch(request *admissionv1.AdmissionRequest, object *stamped) ([]json
 		return nil, nil
 	}
 	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/spec/owners", []string{user})}, nil
+}
+
+// finalizerPatch is for a Project alone, and where its controller takes the finalizer off again whatever else there is.
+func finalizerPatch(request *admissionv1.AdmissionRequest, object *stamped) []jsonpatch.JsonPatchOperation {
+	_, ok := v1alpha1.OrganizationOf(request.Namespace)
+	finalizers := object.Metadata.Finalizers
+	if request.Resource.Resource != "projects" || !ok || slices.Contains(finalizers, v1alpha1.Finalizer) {
+		return nil
+	}
+	finalizers = append(slices.Clone(finalizers), v1alpha1.Finalizer)
+	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/metadata/finalizers", finalizers)}
 }
 
 // stampDeletion writes on an object who deletes it. It is called once everything else lets the deletion pass. The write
