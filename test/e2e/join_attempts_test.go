@@ -238,6 +238,9 @@ var _ = Describe("About a join request, the API server", Ordered, func() {
 		binding := &v1alpha1.RoleBinding{ObjectMeta: expectations.InOrganization("tried", approvedRequest.Status.RoleBinding)}
 		Expect(patchAs(ctx, customerOwner, binding, `{"spec": {"role": "administrator"}}`)).To(
 			MatchError(HaveSuffix(": " + byRosterAlone)))
+		// Roster ends the access of what is the request's own.
+		Expect(patchAs(ctx, customerOwner, binding, `{"metadata": {"ownerReferences": null}}`)).To(
+			MatchError(HaveSuffix(": " + byRosterAlone)))
 		Expect(clientFor(cluster.As(customerOwner)).Delete(ctx, binding, client.DryRunAll)).To(Succeed())
 	})
 
