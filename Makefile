@@ -11,7 +11,8 @@ PROCS ?= 2
 
 # The race detector needs a C compiler.
 RACE ?= $(if $(shell command -v cc),--race)
-GINKGO = go tool ginkgo run -r --procs=$(PROCS) $(RACE) --keep-going --randomize-all --fail-on-pending \
+# Two processors are scarcer here than memory, for the tests and all servers that they start; and nobody debugs the binaries.
+GINKGO = GOGC=400 go tool ginkgo run -r --procs=$(PROCS) $(RACE) --ldflags="-s -w" --keep-going --randomize-all --fail-on-pending \
 	--timeout=30m --poll-progress-after=2m --output-dir=bin/reports $(if $(MAKE_TERMOUT),,--no-color)
 GOLANGCI_LINT = go tool -modfile=hack/tools/go.mod golangci-lint
 LOCAL = ROSTER_MANAGER=$(CURDIR)/bin/roster go run ./hack/local
@@ -74,9 +75,9 @@ unit: ## Run the tests that need no API server.
 	@mkdir -p bin/reports
 	$(GINKGO) --json-report=unit.json $(wildcard api cmd hack internal)
 
-integration: k8s ## Run the tests against a real API server.
+integration: k8s build ## Run the tests against a real API server.
 	@mkdir -p bin/reports
-	$(GINKGO) --json-report=integration.json --skip-package=test/e2e $(wildcard controllers test)
+	ROSTER_MANAGER=$(CURDIR)/bin/roster $(GINKGO) --json-report=integration.json --skip-package=test/e2e $(wildcard controllers test)
 
 e2e: k8s build ## Run the end-to-end tests: the control plane, Roster as a process, users asking for access.
 	@mkdir -p bin/reports

@@ -113,13 +113,43 @@ type JoinRequestSpec struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// JoinMailAbout is what a mail about a JoinRequest says.
+//
+// +kubebuilder:validation:Enum=Requested;Approved;Rejected
+type JoinMailAbout string
+
+const (
+	// JoinMailRequested asks an owner to decide.
+	JoinMailRequested JoinMailAbout = "Requested"
+	// JoinMailApproved tells who asked.
+	JoinMailApproved JoinMailAbout = "Approved"
+	// JoinMailRejected tells who asked, also of an end to what was approved.
+	JoinMailRejected JoinMailAbout = "Rejected"
+)
+
+// JoinMail is a mail about a JoinRequest to one person.
+type JoinMail struct {
+	// about is what the mail says.
+	// +required
+	About JoinMailAbout `json:"about"`
+
+	// recipient is the first 16 hexadecimal digits of the SHA-256 of the username. Who asks sees this, and isn't to learn
+	// from it who the owners are.
+	// +required
+	// +kubebuilder:validation:MaxLength=16
+	Recipient string `json:"recipient"`
+
+	// lastError says where it failed and the server's code; Roster's log has the server's words.
+	MailState `json:",inline"`
+}
+
 // JoinRequestStatus is what Roster found and did.
 type JoinRequestStatus struct {
 	// observedGeneration is the generation of the spec that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions: Ready, Reconciling, Stalled.
+	// conditions: Ready, Reconciling, Stalled, and Mailed of the mails that the phase asks for.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -145,9 +175,14 @@ type JoinRequestStatus struct {
 	// +optional
 	DecidedAt *metav1.Time `json:"decidedAt,omitempty"`
 
-	// ownersToldAt is when the owners were told of the request.
+	// mails are those about this request, one a person: to each owner of the asked organization while it is pending, to who
+	// asked once it is decided.
 	// +optional
-	OwnersToldAt *metav1.Time `json:"ownersToldAt,omitempty"`
+	// +listType=map
+	// +listMapKey=about
+	// +listMapKey=recipient
+	// +kubebuilder:validation:MaxItems=52
+	Mails []JoinMail `json:"mails,omitempty"`
 }
 
 // JoinRequest asks an organization to let a team of another one in. It is made in the namespace of the organization that is

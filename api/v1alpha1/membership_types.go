@@ -161,25 +161,6 @@ type MembershipStatus struct {
 	Invitation *InvitationStatus `json:"invitation,omitempty"`
 }
 
-// MailDelivery is how far the mail of an invitation has come.
-//
-// +kubebuilder:validation:Enum=Sending;Sent;Retrying;Failed;Unknown
-type MailDelivery string
-
-const (
-	// MailSending: the mail is being handed to the server. It is written down before.
-	MailSending MailDelivery = "Sending"
-	// MailSent: the server has taken the mail.
-	MailSent MailDelivery = "Sent"
-	// MailRetrying: the server hasn't taken the mail, and will be asked again.
-	MailRetrying MailDelivery = "Retrying"
-	// MailFailed: the server won't take the mail; it isn't tried again.
-	MailFailed MailDelivery = "Failed"
-	// MailUnknown: the mail may have been sent or not, since Roster or the connection broke off in the middle. It isn't
-	// sent again by itself.
-	MailUnknown MailDelivery = "Unknown"
-)
-
 // InvitationStatus is the state of an invitation.
 type InvitationStatus struct {
 	// openedAt is when the invitation was last resent; its life counts from then. Left out: from the Membership's creation.
@@ -199,25 +180,8 @@ type InvitationStatus struct {
 	// +optional
 	Sends int32 `json:"sends,omitempty"`
 
-	// delivery is how far the mail of the last send has come; left out: it hasn't been tried.
-	// +optional
-	Delivery MailDelivery `json:"delivery,omitempty"`
-
-	// attempts is how often the mail of the last send was tried.
-	// +optional
-	Attempts int32 `json:"attempts,omitempty"`
-
-	// attemptedAt is when it was last tried.
-	// +optional
-	AttemptedAt *metav1.Time `json:"attemptedAt,omitempty"`
-
-	// sentAt is when a server last took a mail of this invitation.
-	// +optional
-	SentAt *metav1.Time `json:"sentAt,omitempty"`
-
-	// lastError says why the mail of the last send wasn't sent, or may not have been.
-	// +optional
-	LastError string `json:"lastError,omitempty"`
+	// What follows is of the mail of the last send, but for sentAt, which is of the last one that a server took.
+	MailState `json:",inline"`
 
 	// codeHash is the SHA-256 of the code that was mailed last to an address whose user isn't known yet.
 	// +optional

@@ -247,7 +247,9 @@ func (s *organizationSync) accessIn(namespace string) history.Access {
 // otherwise is who did what no change of an object explains.
 func (s *organizationSync) otherwise() history.Actor {
 	if s.passes.of(s.result.Organization) == nil {
-		return history.Actor{Name: history.ActorUnknown, Because: "the change that this follows from was made while Roster was away"}
+		return history.Actor{
+			Name: history.ActorUnknown, Because: "the change that this follows from was made while Roster was away",
+		}
 	}
 	return history.Actor{Name: history.ActorRoster,
 		Because: "no object was changed: an end or a beginning has come, or a namespace has"}

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	rostermetrics "github.com/roster-dev/roster/internal/metrics"
+
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/status"
@@ -23,10 +25,6 @@ var (
 		// From a sync that writes little to one that failed until somebody saw to it.
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800},
 	})
-	tamperingUndone = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "roster_tampering_undone_total",
-		Help: "RBAC RoleBindings of Roster's that somebody else changed or deleted and that were put right.",
-	})
 	oldestChange = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "roster_sync_oldest_change_seconds",
 		Help: "For how long the oldest change that isn't in force yet has waited; 0 where all are.",
@@ -34,7 +32,7 @@ var (
 )
 
 func init() {
-	metrics.Registry.MustRegister(totals, syncLag, tamperingUndone, oldestChange)
+	metrics.Registry.MustRegister(totals, syncLag, oldestChange)
 }
 
 // numbers are what is counted of one organization.
@@ -173,7 +171,7 @@ func (s *organizationSync) countTampering() {
 	for _, change := range s.written.done {
 		for _, exchange := range change.Exchanges {
 			if s.isTampered(change.Namespace, exchange.Binding) {
-				tamperingUndone.Inc()
+				rostermetrics.TamperingUndone.Inc()
 			}
 		}
 	}

@@ -195,7 +195,8 @@ func membershipReadiness(membership *v1alpha1.Membership, outcome engine.Members
 	case v1alpha1.MembershipInvited:
 		return held("Invited", "the invitation waits for the user's answer")
 	case v1alpha1.MembershipDeclined:
-		return held("Declined", "the user declined the invitation; invite again with kubectl roster resend, or delete the Membership")
+		return held("Declined",
+			"the user declined the invitation; invite again with kubectl roster resend, or delete the Membership")
 	case v1alpha1.MembershipExpired:
 		if engine.IsInvitation(membership) && membership.Spec.Response == "" {
 			return held("Expired", "the invitation wasn't answered in time; invite again with kubectl roster resend, or delete "+

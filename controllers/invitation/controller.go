@@ -5,11 +5,8 @@ package invitation
 import (
 	"context"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -18,95 +15,65 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/mail"
+	"github.com/roster-dev/roster/internal/mailer"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
-const (
-	// workers send at the same time. They are this controller's own: a mail server that hangs holds up mails alone.
-	workers = 4
-	// recordTimeout is how long the outcome of an attempt may take to be written when the manager stops.
-	recordTimeout = 5 * time.Second
-)
-
-// Mailer knows the server that mails are sent by now.
-type Mailer interface {
-	// Settings are the present ones; see mailer.ErrNoSettings.
-	Settings(ctx context.Context) (mail.Settings, error)
-}
+// workers send at the same time. They are this controller's own: a mail server that hangs holds up mails alone.
+const workers = 4
 
 // Reconciler mails invitations.
 type Reconciler struct {
 	client.Client
 	// Live reads from the API server itself: nobody is mailed on what a cache says.
 	Live client.Reader
-	// Clock says when the next attempt is due.
+	// Clock says what has expired.
 	Clock clock.PassiveClock
-	// Mailer knows the server.
-	Mailer Mailer
-	// Send hands a mail to the server. Left out: by SMTP.
-	Send func(ctx context.Context, settings mail.Settings, message mail.Message) error
+	// Office makes the attempts.
+	Office *mailer.Office
 	// Templates write the mails.
 	Templates *mail.Templates
 	// PortalURL is the page to answer on, in which {organization} stands for the organization; empty for none.
 	PortalURL string
-
-	// outcomes of attempts that couldn't be written down yet, by the Membership's uid.
-	outcomes sync.Map
-	// settingsChanged is when the settings changed last, in seconds, as far as this process has seen.
-	settingsChanged atomic.Int64
 }
 
 // SetupWithManager registers the controller. The cache is the one that holds the Secret with the mail settings.
 func (r *Reconciler) SetupWithManager(manager ctrl.Manager, secrets cache.Cache) error {
-	invitations := builder.WithPredicates(predicate.NewPredicateFuncs(isUnanswered))
 	return ctrl.NewControllerManagedBy(manager).
 		Named("invitation").
-		For(&v1alpha1.Membership{}, invitations).
-		WatchesRawSource(source.Kind(secrets, &corev1.Secret{}, r.settingsHandler())).
+		For(&v1alpha1.Membership{}, builder.WithPredicates(predicate.NewPredicateFuncs(mayBeMailed))).
+		WatchesRawSource(r.Office.Watch(secrets, r.waiting)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(r)
 }
 
-// isUnanswered: what was accepted has no mail to wait for.
-func isUnanswered(object client.Object) bool {
+// mayBeMailed: what was accepted has no mail to wait for, unless it still says that it has.
+func mayBeMailed(object client.Object) bool {
 	membership, ok := object.(*v1alpha1.Membership)
-	return ok && access.IsInvitation(membership) && membership.Spec.Response != v1alpha1.InvitationAccepted
+	return ok && access.IsInvitation(membership) &&
+		(membership.Spec.Response != v1alpha1.InvitationAccepted || promisesMail(membership))
 }
 
-// settingsHandler has the mails tried again that wait for other settings.
-func (r *Reconciler) settingsHandler() handler.TypedEventHandler[*corev1.Secret, ctrl.Request] {
-	return handler.TypedFuncs[*corev1.Secret, ctrl.Request]{
-		CreateFunc: func(ctx context.Context, change createEvent, queue queue) {
-			if !change.IsInInitialList {
-				r.retry(ctx, queue)
-			}
-		},
-		UpdateFunc: func(ctx context.Context, _ updateEvent, queue queue) { r.retry(ctx, queue) },
-	}
-}
-
-func (r *Reconciler) retry(ctx context.Context, queue queue) {
-	// Attempts are noted by the second: one of the same second counts as made by these settings, or each would be made twice.
-	r.settingsChanged.Store(r.Clock.Now().Unix())
+// waiting are the invitations that other settings can help.
+func (r *Reconciler) waiting(ctx context.Context) ([]ctrl.Request, error) {
 	var memberships v1alpha1.MembershipList
 	if err := r.List(ctx, &memberships, snapshot.Shared); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "list the invitations that wait for mail settings")
-		return
+		return nil, fmt.Errorf("list the Memberships: %w", err)
 	}
+	var requests []ctrl.Request
 	for i := range memberships.Items {
 		membership := &memberships.Items[i]
 		delivery := stateOf(membership).Delivery
-		if isUnanswered(membership) && (delivery == "" || delivery == v1alpha1.MailRetrying) {
-			queue.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(membership)})
+		if mayBeMailed(membership) && (delivery == "" || delivery == v1alpha1.MailRetrying) {
+			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(membership)})
 		}
 	}
+	return requests, nil
 }
 
 // Reconcile does what is next for one invitation.
@@ -115,13 +82,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil || cached == nil {
 		return ctrl.Result{}, err
 	}
-	now := r.Clock.Now()
-	next, due := decide(cached.membership, cached.organization, now, r.changedAt())
+	next, due := r.decide(cached)
 	switch next {
 	case rest:
 		return ctrl.Result{}, nil
 	case wait:
-		return ctrl.Result{RequeueAfter: due.Sub(now)}, nil
+		return ctrl.Result{RequeueAfter: due.Sub(r.Clock.Now())}, nil
 	}
 	err = r.act(ctx, request.NamespacedName)
 	if apierrors.IsConflict(err) {
@@ -137,7 +103,7 @@ func (r *Reconciler) act(ctx context.Context, key client.ObjectKey) error {
 	if err != nil || live == nil {
 		return err
 	}
-	next, _ := decide(live.membership, live.organization, r.Clock.Now(), r.changedAt())
+	next, _ := r.decide(live)
 	switch next {
 	case settle:
 		return r.settle(ctx, live.membership)
@@ -145,11 +111,11 @@ func (r *Reconciler) act(ctx context.Context, key client.ObjectKey) error {
 		return r.reopen(ctx, live.membership)
 	case send:
 		return r.mail(ctx, live)
+	case giveUp:
+		return r.giveUp(ctx, live.membership)
 	}
 	return nil
 }
-
-func (r *Reconciler) changedAt() time.Time { return time.Unix(r.settingsChanged.Load(), 0) }
 
 // subject is a Membership with its organization.
 type subject struct {

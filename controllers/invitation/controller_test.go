@@ -19,6 +19,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/snapshot"
 )
 
 var made = time.Date(2027, 1, 4, 9, 0, 0, 0, time.UTC)
@@ -34,9 +35,11 @@ type office struct {
 	settings           error
 }
 
-// Settings implements Mailer.
+// Settings implements mailer.Source.
 func (o *office) Settings(context.Context) (mail.Settings, error) {
-	settings, err := mail.ParseSettings(map[string][]byte{"host": []byte("smtp.acme.example"), "from": []byte("roster@acme.example")})
+	settings, err := mail.ParseSettings(map[string][]byte{
+		"host": []byte("smtp.acme.example"), "from": []byte("roster@acme.example"),
+	})
 	return settings, errors.Join(o.settings, err)
 }
 
@@ -47,7 +50,9 @@ func newOffice(membership *v1alpha1.Membership) *office {
 	o := &office{clock: clocktesting.NewFakePassiveClock(made)}
 	store := fake.NewClientBuilder().WithScheme(scheme).WithObjects(membership, &v1alpha1.Organization{
 		ObjectMeta: metav1.ObjectMeta{Name: "acme"},
-	}).WithStatusSubresource(membership).WithInterceptorFuncs(interceptor.Funcs{
+	}).WithStatusSubresource(membership).WithIndex(&v1alpha1.User{}, snapshot.UsersByUsername, func(client.Object) []string {
+		return nil
+	}).WithInterceptorFuncs(interceptor.Funcs{
 		SubResourceUpdate: func(
 			ctx context.Context, client client.Client, name string, object client.Object, options ...client.SubResourceUpdateOption,
 		) error {
@@ -61,10 +66,13 @@ func newOffice(membership *v1alpha1.Membership) *office {
 	templates, err := mail.LoadTemplates("")
 	Expect(err).NotTo(HaveOccurred())
 	o.Reconciler = &Reconciler{
-		Client: store, Live: store, Clock: o.clock, Mailer: o, Templates: templates,
-		Send: func(_ context.Context, _ mail.Settings, message mail.Message) error {
-			o.mails = append(o.mails, message)
-			return o.answer
+		Client: store, Live: store, Clock: o.clock, Templates: templates,
+		Office: &mailer.Office{
+			Source: o, Clock: o.clock,
+			Hand: func(_ context.Context, _ mail.Settings, message mail.Message) error {
+				o.mails = append(o.mails, message)
+				return o.answer
+			},
 		},
 	}
 	return o
@@ -164,6 +172,28 @@ var _ = Describe("An invitation", func() {
 			Expect(next.mails[0].ID).NotTo(Equal(o.mails[0].ID))
 		})
 
+	It("that is being mailed when another leader takes over isn't mailed by that one, and ends as it ended", func(
+		ctx SpecContext,
+	) {
+		o := newOffice(invited())
+		next := &office{Reconciler: &Reconciler{
+			Client: o.Client, Live: o.Live, Clock: o.clock, Templates: o.Templates, Office: &mailer.Office{
+				Source: o, Clock: o.clock,
+				Hand: func(context.Context, mail.Settings, mail.Message) error { return errors.New("a second mail") },
+			},
+		}}
+		hand := o.Office.Hand
+		o.Office.Hand = func(ctx context.Context, settings mail.Settings, message mail.Message) error {
+			Expect(mailed(next.settled(ctx))).To(Equal("Unknown Unknown"))
+			return hand(ctx, settings, message)
+		}
+		_, membership, err := o.pass(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(mailed(membership)).To(Equal("True Sent"))
+		Expect(mailed(next.settled(ctx))).To(Equal("True Sent"))
+		Expect(o.mails).To(HaveLen(1))
+	})
+
 	It("that a server puts off is tried again later and later, with the same ID and another code", func(ctx SpecContext) {
 		o := newOffice(invited(func(m *v1alpha1.Membership) { m.Spec.User = "" }))
 		o.answer = &mail.Error{Stage: mail.StageConnect, Text: "not now"}
@@ -200,12 +230,58 @@ var _ = Describe("An invitation", func() {
 		Expect(o.mails).To(HaveLen(1))
 	})
 
+	DescribeTable("that waits for its mail stops saying so once it is over", func(
+		ctx SpecContext, end func(*v1alpha1.Membership),
+	) {
+		o := newOffice(invited())
+		o.answer = &mail.Error{Stage: mail.StageConnect, Text: "not now"}
+		_, membership, err := o.pass(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(mailed(membership)).To(Equal("False Retrying"))
+		end(membership)
+		Expect(o.Update(ctx, membership)).To(Succeed())
+		o.clock.SetTime(made.Add(71 * time.Hour))
+		if membership.Spec.Response == "" {
+			o.clock.SetTime(made.Add(73 * time.Hour))
+		}
+		membership = o.settled(ctx)
+		Expect(mailed(membership)).To(Equal("False InvitationOver"))
+		Expect(membership.Status.Invitation.Delivery).To(Equal(v1alpha1.MailFailed))
+		Expect(membership.Status.Invitation.LastError).To(ContainSubstring("not now"))
+		Expect(o.mails).To(HaveLen(1))
+		Expect(o.writes).To(Equal(3), "before, after, and that it is over")
+	},
+		Entry("by time", func(*v1alpha1.Membership) {}),
+		Entry("by being accepted", func(m *v1alpha1.Membership) { m.Spec.Response = v1alpha1.InvitationAccepted }),
+		Entry("by being declined", func(m *v1alpha1.Membership) { m.Spec.Response = v1alpha1.InvitationDeclined }),
+	)
+
+	DescribeTable("that can't be mailed says why and what to do", func(
+		ctx SpecContext, change func(*office, *v1alpha1.Membership), reason, message string,
+	) {
+		membership := invited()
+		o := newOffice(membership)
+		change(o, membership)
+		Expect(o.Update(ctx, membership)).To(Succeed())
+		membership = o.settled(ctx)
+		Expect(mailed(membership)).To(Equal("False " + reason))
+		Expect(membership.Status.Invitation.LastError).To(Equal(message))
+		Expect(o.mails).To(BeEmpty())
+		Expect(o.writes).To(Equal(1))
+	},
+		Entry("for want of an address", func(_ *office, m *v1alpha1.Membership) { m.Spec.User, m.Spec.Email = "bo", "" },
+			"NoAddress", `no mail address of user "bo" is known: set spec.email and resend`),
+		Entry("for wrong settings", func(o *office, _ *v1alpha1.Membership) {
+			o.settings = &mailer.SettingsError{Secret: "roster-system/roster-mail", Problem: errors.New("host is missing")}
+		}, "InvalidMailSettings", "the Secret roster-system/roster-mail can't be used: host is missing"),
+	)
+
 	It("begins anew when it is resent: life, answer, code and count of wrong codes", func(ctx SpecContext) {
 		o := newOffice(invited(func(m *v1alpha1.Membership) {
 			m.Spec.User, m.Spec.Response = "", v1alpha1.InvitationDeclined
 			m.Annotations = map[string]string{v1alpha1.AnnotationResendInvitation: "again", v1alpha1.AnnotationChangedBy: "ana"}
 			m.Status.Invitation = &v1alpha1.InvitationStatus{
-				Sends: 1, Delivery: v1alpha1.MailSent, CodeHash: "h", WrongCodes: 5, WrongCodeBy: "eve",
+				Sends: 1, MailState: v1alpha1.MailState{Delivery: v1alpha1.MailSent}, CodeHash: "h", WrongCodes: 5, WrongCodeBy: "eve",
 			}
 		}))
 		o.clock.SetTime(made.Add(100 * time.Hour))

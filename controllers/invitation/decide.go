@@ -1,6 +1,7 @@
 package invitation
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -24,36 +25,40 @@ const (
 	send
 	// wait: it is to be mailed later.
 	wait
+	// giveUp: it is over, and still says that it will be mailed.
+	giveUp
 )
 
-// decide is what is to be done about a Membership at an instant. Settings that have changed since an attempt are worth
-// another one at once.
-func decide(
-	membership *v1alpha1.Membership, organization *v1alpha1.Organization, now, settingsChanged time.Time,
-) (step, time.Time) {
-	if membership.DeletionTimestamp != nil || !access.IsInvitation(membership) ||
-		membership.Spec.Response == v1alpha1.InvitationAccepted || membership.Spec.Suspended {
+// decide is what is to be done about an invitation now.
+func (r *Reconciler) decide(about *subject) (step, time.Time) {
+	membership := about.membership
+	if membership.DeletionTimestamp != nil || !access.IsInvitation(membership) || membership.Spec.Suspended {
 		return rest, time.Time{}
 	}
 	state := stateOf(membership)
-	isOpen := access.PhaseOf(membership, organization, now).MembershipPhase == v1alpha1.MembershipInvited
+	isAccepted := membership.Spec.Response == v1alpha1.InvitationAccepted
+	phase := access.PhaseOf(membership, about.organization, r.Clock.Now()).MembershipPhase
+	isOpen := phase == v1alpha1.MembershipInvited
+	next, due := r.Office.Next(state.MailState)
 	switch {
-	case state.Delivery == v1alpha1.MailSending:
+	case next == mailer.Settle:
 		return settle, time.Time{}
-	case resendAsked(membership) && (state.Sends > 0 || !isOpen):
+	case !isAccepted && resendAsked(membership) && (state.Sends > 0 || !isOpen):
 		return reopen, time.Time{}
+	case !isOpen && promisesMail(membership):
+		return giveUp, time.Time{}
 	case !isOpen || !isReported(membership):
 		return rest, time.Time{}
-	case state.Delivery == "":
-		return send, time.Time{}
-	case state.Delivery == v1alpha1.MailRetrying:
-		due := state.AttemptedAt.Add(mailer.RetryAfter(state.Attempts))
-		if !now.Before(due) || state.AttemptedAt.Time.Before(settingsChanged) {
-			return send, time.Time{}
-		}
-		return wait, due
 	}
-	return rest, time.Time{}
+	return map[mailer.Step]step{mailer.Send: send, mailer.Wait: wait}[next], due
+}
+
+// promisesMail says whether an invitation's condition tells of a mail that is to come.
+func promisesMail(membership *v1alpha1.Membership) bool {
+	condition := meta.FindStatusCondition(membership.Status.Conditions, v1alpha1.ConditionMailed)
+	return condition != nil && slices.Contains([]string{
+		string(v1alpha1.MailSending), string(v1alpha1.MailRetrying), reasonNoSettings, reasonInvalidSettings, reasonReopened,
+	}, condition.Reason)
 }
 
 func stateOf(membership *v1alpha1.Membership) v1alpha1.InvitationStatus {

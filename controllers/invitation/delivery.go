@@ -5,16 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/invitation"
-	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
 )
 
@@ -24,19 +23,13 @@ const (
 	reasonInvalidSettings = "InvalidMailSettings"
 	reasonNoAddress       = "NoAddress"
 	reasonReopened        = "Resent"
+	reasonOver            = "InvitationOver"
 )
-
-// outcome is how an attempt ended.
-type outcome struct {
-	send, attempt int32
-	delivery      v1alpha1.MailDelivery
-	message       string
-}
 
 // mail makes one attempt: it is written down that it begins, then it is made, and then how it ended is written down. So
 // whatever breaks off in between, nobody is mailed twice.
 func (r *Reconciler) mail(ctx context.Context, live *subject) error {
-	settings, err := r.Mailer.Settings(ctx)
+	settings, err := r.Office.Settings(ctx)
 	if err != nil {
 		return r.unmailed(ctx, live.membership, settingsReason(err), err)
 	}
@@ -56,17 +49,14 @@ func (r *Reconciler) mail(ctx context.Context, live *subject) error {
 	if err := r.Status().Update(ctx, live.membership); err != nil {
 		return err
 	}
-	state := stateOf(live.membership)
-	done := outcomeOf(r.send(ctx, settings, message), state)
-	r.outcomes.Store(live.membership.UID, done)
+	r.Office.Deliver(ctx, attemptOf(live.membership), settings, message)
 	return r.settle(ctx, live.membership)
 }
 
-func (r *Reconciler) send(ctx context.Context, settings mail.Settings, message mail.Message) error {
-	if r.Send != nil {
-		return r.Send(ctx, settings, message)
-	}
-	return mail.NewSender(settings).Send(ctx, message)
+// attemptOf is the attempt that was begun last.
+func attemptOf(membership *v1alpha1.Membership) mailer.Attempt {
+	state := stateOf(membership)
+	return mailer.Attempt{Object: membership.UID, Mail: strconv.Itoa(int(state.Sends)), Number: state.Attempts}
 }
 
 func settingsReason(err error) string {
@@ -108,9 +98,7 @@ func (r *Reconciler) opened(membership *v1alpha1.Membership) *v1alpha1.Invitatio
 // its hash is kept; that of an attempt which may have been mailed stays good.
 func (r *Reconciler) begin(membership *v1alpha1.Membership) string {
 	state := r.opened(membership)
-	now := metav1.NewTime(r.Clock.Now()).Rfc3339Copy()
-	state.Delivery, state.AttemptedAt = v1alpha1.MailSending, &now
-	state.Attempts++
+	r.Office.Begin(&state.MailState)
 	code := ""
 	if membership.Spec.User == "" {
 		code = invitation.NewCode(membership.UID)
@@ -120,63 +108,48 @@ func (r *Reconciler) begin(membership *v1alpha1.Membership) string {
 	return code
 }
 
-// outcomeOf says how an attempt ended.
-func outcomeOf(err error, state v1alpha1.InvitationStatus) outcome {
-	done := outcome{send: state.Sends, attempt: state.Attempts, delivery: mailer.DeliveryOf(err)}
-	if err != nil {
-		done.message = err.Error()
-	}
-	return done
-}
-
-// settle writes down how an attempt ended. Where nobody knows, Roster was stopped in the middle, and says so.
+// settle writes down how an attempt ended.
 func (r *Reconciler) settle(ctx context.Context, membership *v1alpha1.Membership) error {
-	state := stateOf(membership)
-	done := outcome{
-		send: state.Sends, attempt: state.Attempts, delivery: v1alpha1.MailUnknown,
-		message: "Roster was stopped while the mail was being sent: it may have been sent or not",
-	}
-	if kept, found := r.outcomes.Load(membership.UID); found {
-		done = kept.(outcome)
-	}
-	// A manager that is told to stop still writes it down.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		return r.record(ctx, client.ObjectKeyFromObject(membership), membership.UID, done)
+	attempt := attemptOf(membership)
+	return r.Office.Settle(ctx, attempt, func(ctx context.Context, done mailer.Outcome) error {
+		return r.record(ctx, client.ObjectKeyFromObject(membership), attempt, done)
 	})
-	if client.IgnoreNotFound(err) == nil {
-		r.outcomes.Delete(membership.UID)
-	}
-	return err
 }
 
 // record writes the outcome of the attempt that it belongs to, if that is still the last one.
-func (r *Reconciler) record(ctx context.Context, key client.ObjectKey, uid types.UID, done outcome) error {
+func (r *Reconciler) record(ctx context.Context, key client.ObjectKey, attempt mailer.Attempt, done mailer.Outcome) error {
 	membership := &v1alpha1.Membership{}
 	if err := r.Live.Get(ctx, key, membership); err != nil {
 		return err
 	}
 	state := membership.Status.Invitation
-	if membership.UID != uid || state == nil || state.Sends != done.send || state.Attempts != done.attempt {
+	if state == nil || attemptOf(membership) != attempt {
 		return nil
 	}
 	before := membership.DeepCopy()
-	state.Delivery, state.LastError = done.delivery, done.message
-	switch done.delivery {
+	r.Office.End(&state.MailState, done)
+	switch done.Delivery {
 	case v1alpha1.MailSent:
-		now := metav1.NewTime(r.Clock.Now()).Rfc3339Copy()
-		state.SentAt = &now
-		say(membership, metav1.ConditionTrue, string(done.delivery), "the mail server has taken the mail")
+		say(membership, metav1.ConditionTrue, string(done.Delivery), "the mail server has taken the mail")
 	case v1alpha1.MailUnknown:
-		say(membership, metav1.ConditionUnknown, string(done.delivery), done.message+"; it isn't sent again by itself: ask "+
+		say(membership, metav1.ConditionUnknown, string(done.Delivery), done.Message+"; it isn't sent again by itself: ask "+
 			"the invited person, and resend if nothing has come: "+resendCommand(membership))
 	case v1alpha1.MailRetrying:
-		say(membership, metav1.ConditionFalse, string(done.delivery), done.message+"; it is tried again; "+withoutMail(membership))
+		say(membership, metav1.ConditionFalse, string(done.Delivery), done.Message+"; it is tried again; "+withoutMail(membership))
 	default:
-		say(membership, metav1.ConditionFalse, string(done.delivery), done.message+"; put that right and resend: "+
+		say(membership, metav1.ConditionFalse, string(done.Delivery), done.Message+"; put that right and resend: "+
 			resendCommand(membership)+"; "+withoutMail(membership))
 	}
+	return r.write(ctx, before, membership)
+}
+
+// giveUp says that an invitation was over before it was mailed.
+func (r *Reconciler) giveUp(ctx context.Context, membership *v1alpha1.Membership) error {
+	before := membership.DeepCopy()
+	if state := membership.Status.Invitation; state != nil && state.Delivery == v1alpha1.MailRetrying {
+		state.Delivery = v1alpha1.MailFailed
+	}
+	say(membership, metav1.ConditionFalse, reasonOver, "the invitation was answered or had expired before it was mailed")
 	return r.write(ctx, before, membership)
 }
 
@@ -192,7 +165,7 @@ func (r *Reconciler) reopen(ctx context.Context, membership *v1alpha1.Membership
 	state := stateOf(membership)
 	membership.Status.Invitation = &v1alpha1.InvitationStatus{
 		OpenedAt: &now, Resent: membership.Annotations[v1alpha1.AnnotationResendInvitation],
-		Sends: state.Sends + 1, SentAt: state.SentAt,
+		Sends: state.Sends + 1, MailState: v1alpha1.MailState{SentAt: state.SentAt},
 	}
 	say(membership, metav1.ConditionFalse, reasonReopened, "the invitation was made anew and isn't mailed yet")
 	return r.write(ctx, before, membership)

@@ -8,11 +8,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/util/workqueue"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
@@ -20,22 +15,18 @@ import (
 	"github.com/roster-dev/roster/internal/mailer"
 )
 
-type (
-	createEvent = event.TypedCreateEvent[*corev1.Secret]
-	updateEvent = event.TypedUpdateEvent[*corev1.Secret]
-	queue       = workqueue.TypedRateLimitingInterface[ctrl.Request]
-)
-
 func equal(before, after *v1alpha1.Membership) bool {
 	return equality.Semantic.DeepEqual(before, after)
 }
 
-// address is where the invited person is mailed: what the Membership says, or what is known of the user.
+// address is where the invited person is mailed: what the Membership says, or a User of that name, or the username itself
+// where it is an address.
 func (r *Reconciler) address(ctx context.Context, membership *v1alpha1.Membership) (string, error) {
 	if membership.Spec.Email != "" {
 		return membership.Spec.Email, nil
 	}
-	return mailer.AddressOf(ctx, r.Client, string(membership.Spec.User))
+	person, err := mailer.Find(ctx, r.Client, string(membership.Spec.User))
+	return person.Address, err
 }
 
 // message is the mail to the invited person. The same send has the same ID at each attempt.

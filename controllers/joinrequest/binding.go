@@ -73,6 +73,10 @@ func (r *Reconciler) makeBinding(
 			}},
 		},
 	}
+	if decidedBy := request.Status.DecidedBy; decidedBy != "" {
+		// The access is who approved's doing, and the history says so.
+		binding.Annotations = map[string]string{v1alpha1.AnnotationChangedBy: decidedBy}
+	}
 	binding.Spec.OrganizationWide = len(binding.Spec.Projects) == 0
 	unblocked := controllerutil.WithBlockOwnerDeletion(false)
 	if err := controllerutil.SetControllerReference(request, binding, r.Scheme(), unblocked); err != nil {
@@ -93,8 +97,27 @@ func (r *Reconciler) removeBinding(ctx context.Context, request *v1alpha1.JoinRe
 	if binding.DeletionTimestamp != nil {
 		return false, nil
 	}
+	if err := r.noteEndedBy(ctx, request, binding); err != nil {
+		return false, client.IgnoreNotFound(err)
+	}
 	err = r.Delete(ctx, binding, client.Preconditions{UID: &binding.UID})
 	return false, client.IgnoreNotFound(err)
+}
+
+// noteEndedBy writes on a RoleBinding that is about to go who ended it, where somebody did, for the history.
+func (r *Reconciler) noteEndedBy(
+	ctx context.Context, request *v1alpha1.JoinRequest, binding *v1alpha1.RoleBinding,
+) error {
+	endedBy := request.Annotations[v1alpha1.AnnotationDeletedBy]
+	if endedBy == "" && request.Status.Phase == v1alpha1.JoinRequestRejected {
+		endedBy = request.Status.DecidedBy
+	}
+	if endedBy == "" || binding.Annotations[v1alpha1.AnnotationDeletedBy] != "" {
+		return nil
+	}
+	before := binding.DeepCopy()
+	metav1.SetMetaDataAnnotation(&binding.ObjectMeta, v1alpha1.AnnotationDeletedBy, endedBy)
+	return r.Patch(ctx, binding, client.MergeFrom(before))
 }
 
 // readinessOf says of the request what is true of its RoleBinding.

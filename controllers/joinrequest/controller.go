@@ -5,6 +5,7 @@ package joinrequest
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
@@ -27,37 +28,18 @@ import (
 // concurrentRequests is how many requests are carried out at once.
 const concurrentRequests = 4
 
-// Mailer tells people.
-type Mailer interface {
-	// JoinRequested tells an organization's owners that somebody asks. It returns before the mail has arrived.
-	JoinRequested(ctx context.Context, request *v1alpha1.JoinRequest, owners []v1alpha1.Username) error
-}
-
-// Silent tells nobody.
-type Silent struct{}
-
-// JoinRequested does nothing.
-func (Silent) JoinRequested(context.Context, *v1alpha1.JoinRequest, []v1alpha1.Username) error {
-	return nil
-}
-
 // Reconciler carries out JoinRequests.
 type Reconciler struct {
 	client.Client
 	// Live reads from the API server itself: no access is given or ended for good on what a cache says.
 	Live  client.Reader
 	Clock clock.PassiveClock
-	// Mailer tells the owners of a new request; nil: nobody.
-	Mailer Mailer
 	// History records removals before their objects go; nil in tests that are about something else.
 	History finalizer.Witness
 }
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
-	if r.Mailer == nil {
-		r.Mailer = Silent{}
-	}
 	return ctrl.NewControllerManagedBy(manager).
 		Named("joinrequest").
 		For(&v1alpha1.JoinRequest{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -108,14 +90,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, asked reconcile.Request) (re
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	if request.DeletionTimestamp != nil {
-		return reconcile.Result{}, ignoreConflict(r.end(ctx, request))
+		return afterConflict(r.end(ctx, request))
 	}
 	organization, inOrganization := v1alpha1.OrganizationOf(request.Namespace)
 	if !inOrganization {
-		return reconcile.Result{}, r.reportStray(ctx, request)
+		return afterConflict(r.reportStray(ctx, request))
 	}
 	if err := finalizer.Add(ctx, r.Client, request); err != nil {
-		return reconcile.Result{}, ignoreConflict(err)
+		return afterConflict(err)
 	}
 	if err := r.showToRequester(ctx, organization, request); err != nil {
 		return reconcile.Result{}, err
@@ -123,17 +105,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, asked reconcile.Request) (re
 	before := request.DeepCopy()
 	carryErr := r.carryOut(ctx, organization, request)
 	if err := status.Update(ctx, r.Client, before, request); err != nil {
-		return reconcile.Result{}, ignoreConflict(err)
+		return afterConflict(err)
 	}
 	return reconcile.Result{}, carryErr
 }
 
-// ignoreConflict: whoever was faster wakes this controller again.
-func ignoreConflict(err error) error {
+// afterConflict begins again where somebody was faster. That may have been a status, which wakes nobody.
+func afterConflict(err error) (reconcile.Result, error) {
 	if apierrors.IsConflict(err) {
-		return nil
+		return reconcile.Result{RequeueAfter: time.Millisecond}, nil
 	}
-	return err
+	return reconcile.Result{}, err
 }
 
 // end lets a request go once the RoleBinding that it made is gone, which is once the access is.
@@ -158,5 +140,5 @@ func (r *Reconciler) reportStray(ctx context.Context, request *v1alpha1.JoinRequ
 		Message: fmt.Sprintf("namespace %s isn't an organization's, so this asks nobody; make it in the namespace org-NAME of "+
 			"organization NAME", request.Namespace),
 	})
-	return ignoreConflict(status.Update(ctx, r.Client, before, request))
+	return status.Update(ctx, r.Client, before, request)
 }

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
-	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
 )
 
@@ -33,7 +32,7 @@ func (r *Reconciler) carryOut(ctx context.Context, organization string, request 
 	request.Status.Phase = v1alpha1.JoinRequestPending
 	status.Report(request, status.Readiness{State: status.Held, Reason: "Pending",
 		Message: fmt.Sprintf("the request waits for who may approve it in organization %s", organization)})
-	return r.tellOwners(ctx, organization, request)
+	return nil
 }
 
 // askingTeam is the very team that asked, or nil where it or its organization is gone or going. Nothing ends for good on
@@ -98,21 +97,4 @@ func (r *Reconciler) over(
 	}
 	status.Report(request, readiness)
 	return err
-}
-
-// tellOwners has the owners told once.
-func (r *Reconciler) tellOwners(ctx context.Context, name string, request *v1alpha1.JoinRequest) error {
-	if request.Status.OwnersToldAt != nil {
-		return nil
-	}
-	organization := &v1alpha1.Organization{}
-	if err := r.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	if err := r.Mailer.JoinRequested(ctx, request, organization.Spec.Owners); err != nil {
-		return fmt.Errorf("tell the owners of %s of join request %s: %w", name, request.Name, err)
-	}
-	now := metav1.NewTime(r.Clock.Now())
-	request.Status.OwnersToldAt = &now
-	return nil
 }

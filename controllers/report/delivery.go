@@ -72,12 +72,15 @@ func (r *Reconciler) recipients(ctx context.Context, organization *v1alpha1.Orga
 		return found, nil
 	}
 	for _, owner := range organization.Spec.Owners {
-		address, err := mailer.AddressOf(ctx, r.Client, string(owner))
+		person, err := mailer.Find(ctx, r.Client, string(owner))
 		if err != nil {
 			return nil, err
 		}
-		if address != "" {
-			add(address)
+		if person.Deactivated {
+			continue
+		}
+		if person.Address != "" {
+			add(person.Address)
 			continue
 		}
 		found = append(found, delivery{
@@ -122,7 +125,7 @@ func (r *Reconciler) mail(
 		return nil, err
 	}
 	failure := r.send(ctx, settings, message)
-	done := outcome{state: mailer.DeliveryOf(failure)}
+	done := outcome{state: mailer.OutcomeOf(failure).Delivery}
 	if failure != nil {
 		done.problem = failure.Error()
 	}

@@ -6,16 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,6 +23,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/clusteraccess"
 	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
@@ -40,8 +38,14 @@ type Reconciler struct {
 	client.Client
 	// Live reads from the API server itself: no ClusterRole goes while somebody is bound to it.
 	Live client.Reader
-	// History records removals before their objects go; nil in tests that are about something else.
-	History finalizer.Witness
+	// History records removals before their objects go, and tampering; nil in tests that are about something else.
+	History History
+}
+
+// History keeps what happened.
+type History interface {
+	finalizer.Witness
+	clusteraccess.History
 }
 
 // SetupWithManager registers the controller.
@@ -205,8 +209,8 @@ func (r *Reconciler) keep(ctx context.Context, role *v1alpha1.Role) (reconcile.R
 	}
 	compiled := rbac.Compile(role, snapshot.NewSources(ctx, r.Client))
 	err = errors.Join(
-		r.keepClusterRole(ctx, rbac.ProjectClusterRole(reference), reference, compiled.Project),
-		r.keepClusterRole(ctx, rbac.OrganizationClusterRole(reference), reference, compiled.Organization),
+		r.keepClusterRole(ctx, rbac.ProjectClusterRole(reference), role, compiled.Project),
+		r.keepClusterRole(ctx, rbac.OrganizationClusterRole(reference), role, compiled.Organization),
 	)
 	after := role.DeepCopy()
 	describe(after, reference, compiled)
@@ -278,31 +282,14 @@ func readinessOf(compiled rbac.Compiled) status.Readiness {
 	return status.Readiness{State: status.InForce, Reason: status.ReasonInForce, Message: "the rules are in force"}
 }
 
-func (r *Reconciler) keepClusterRole(
-	ctx context.Context, name string, reference access.RoleReference, rules []rbacv1.PolicyRule,
-) error {
-	labels := rbac.Labels(reference.Organization, reference.Name)
-	found := &rbacv1.ClusterRole{}
-	err := r.Get(ctx, client.ObjectKey{Name: name}, found)
-	switch {
-	case apierrors.IsNotFound(err):
-		return r.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}, Rules: rules})
-	case err != nil:
-		return fmt.Errorf("get ClusterRole %s: %w", name, err)
-	}
-	wanted := found.DeepCopy()
-	wanted.Rules, wanted.AggregationRule = rules, nil
-	if wanted.Labels == nil {
-		wanted.Labels = map[string]string{}
-	}
-	maps.Copy(wanted.Labels, labels)
-	if equality.Semantic.DeepEqual(found, wanted) {
-		return nil
-	}
-	if err := r.Update(ctx, wanted); err != nil {
-		return fmt.Errorf("update ClusterRole %s: %w", name, err)
-	}
-	return nil
+func (r *Reconciler) keepClusterRole(ctx context.Context, name string, role *v1alpha1.Role, rules []rbacv1.PolicyRule) error {
+	reference := access.ReferenceTo(role)
+	wanted := &rbacv1.ClusterRole{Rules: rules}
+	wanted.Name, wanted.Labels = name, rbac.Labels(reference.Organization, reference.Name)
+	keeper := clusteraccess.Keeper{Client: r.Client, History: r.History}
+	return keeper.ClusterRole(ctx, wanted, clusteraccess.Source{
+		Object: role, InForce: role.Status.ClusterRole != "",
+	})
 }
 
 // end lets a Role go once nobody is bound to its ClusterRoles.

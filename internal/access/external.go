@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/roster-dev/roster/api/v1alpha1"
 )
 
@@ -21,13 +23,23 @@ func (e *evaluation) addExternalTeam(to bindingTarget, subject v1alpha1.Subject,
 		return
 	}
 	team := home.index.teams[subject.Organization][subject.Name]
+	via := append(joinRequestOf(to.binding), to.via...)
 	for _, source := range home.teamSources(subject.Organization, team) {
 		users := slices.DeleteFunc(home.teamMembers(source.team), func(user string) bool {
 			return e.gate(user) != "" || e.isShutOut(user)
 		})
-		e.give(to, userSubjects(users), to.scope, append(slices.Clone(to.via), source.via...))
+		e.give(to, userSubjects(users), to.scope, append(slices.Clone(via), source.via...))
 	}
 	e.changesAt(home.result.NextChange)
+}
+
+// joinRequestOf is the JoinRequest that made a RoleBinding, if one did.
+func joinRequestOf(binding *v1alpha1.RoleBinding) []ObjectReference {
+	owner := metav1.GetControllerOf(binding)
+	if owner == nil || owner.Kind != KindJoinRequest {
+		return nil
+	}
+	return []ObjectReference{{Kind: KindJoinRequest, Namespace: binding.Namespace, Name: owner.Name}}
 }
 
 // homeOf is the organization of an external team, looked at for its members, or nil where the organization is going or the

@@ -1,8 +1,15 @@
 package access_test
 
 import (
+	"fmt"
+	"slices"
+
 	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
@@ -41,6 +48,21 @@ func hosting(elements ...element) access.World {
 }
 
 var _ = Describe("A team of another organization", func() {
+	It("is explained from the JoinRequest that let it in to the team that lists the user", func() {
+		world := hosting(team("agency", "juniors", of("bo"), within("press")),
+			binding("acme", "viewer", toExternal("agency", "press"), forProjects("shop")))
+		owner := metav1.OwnerReference{Kind: access.KindJoinRequest, Name: "agency-press", Controller: ptr.To(true)}
+		world.RoleBindings[0].OwnerReferences = []metav1.OwnerReference{owner}
+		var chains []string
+		for _, grant := range access.Evaluate(world, "acme", now).Grants {
+			if slices.ContainsFunc(grant.Subjects, func(subject rbacv1.Subject) bool { return subject.Name == "bo" }) {
+				chains = append(chains, fmt.Sprint(grant.Via))
+			}
+		}
+		letIn := fmt.Sprintf("JoinRequest/org-acme/agency-press RoleBinding/org-acme/%s Team/org-agency/press", world.RoleBindings[0].Name)
+		Expect(chains).To(ConsistOf("["+letIn+"]", "["+letIn+" Team/org-agency/juniors]"))
+	})
+
 	DescribeTable("gives its members what it was let in for", grants,
 		Entry("in a project, and nothing in the organization's namespace",
 			hosting(binding("acme", "viewer", toExternal("agency", "press"), forProjects("shop"))), "acme",

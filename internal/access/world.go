@@ -68,6 +68,7 @@ const (
 	KindMembership   = "Membership"
 	KindTeam         = "Team"
 	KindRoleBinding  = "RoleBinding"
+	KindJoinRequest  = "JoinRequest"
 	KindProject      = "Project"
 )
 

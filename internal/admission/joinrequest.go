@@ -146,8 +146,8 @@ func (r *review) refuseRepeated(request *v1alpha1.JoinRequest) error {
 	return nil
 }
 
-// checkApproval asks for the right to give what is granted. The other organization decides who is in the team, so it is asked
-// for whether or not anybody gains something now.
+// checkApproval asks for the right to give what is granted. The other organization decides who is in the team, so it is
+// asked for whether or not anybody gains something now.
 func (r *review) checkApproval(request *v1alpha1.JoinRequest) error {
 	if err := r.checkAskingTeam(request); err != nil {
 		return err

@@ -29,7 +29,8 @@ import (
 const systemPrefix = "system:"
 
 // Stamper writes on each object who changed it last, and fills in what was left out at creation: whoever makes an
-// Organization without owners is its owner, and a Membership may have to be accepted.
+// Organization without owners is its owner, and a Membership may have to be accepted. A new Project gets the finalizer, which
+// must be there before its namespaces are: so it takes no write of its own.
 type Stamper struct {
 	// Live reads from the API server itself.
 	Live client.Reader
@@ -64,15 +65,18 @@ func stamp(request *admissionv1.AdmissionRequest) ([]jsonpatch.JsonPatchOperatio
 		if err != nil {
 			return nil, err
 		}
-		annotations := created(object, request.UserInfo.Username)
-		stampCreator(annotations, request, nil)
-		patches := append(annotationsPatch(object, annotations), owners...)
 		requester, err := requesterPatch(request, object)
 		if err != nil {
 			return nil, err
 		}
 		user, err := tokenUserPatch(request, object)
-		return slices.Concat(patches, requester, user), err
+		if err != nil {
+			return nil, err
+		}
+		annotations := created(object, request.UserInfo.Username)
+		stampCreator(annotations, request, nil)
+		patches := annotationsPatch(object, annotations)
+		return slices.Concat(patches, owners, requester, user, finalizerPatch(request, object)), nil
 	}
 	old, err := decode(request.OldObject)
 	if err != nil {
@@ -199,6 +203,17 @@ func requesterPatch(request *admissionv1.AdmissionRequest, object *stamped) ([]j
 	return []jsonpatch.JsonPatchOperation{
 		jsonpatch.NewOperation("add", "/spec/requestedBy", request.UserInfo.Username),
 	}, nil
+}
+
+// finalizerPatch is for a Project alone, and where its controller takes the finalizer off again whatever else there is.
+func finalizerPatch(request *admissionv1.AdmissionRequest, object *stamped) []jsonpatch.JsonPatchOperation {
+	_, ok := v1alpha1.OrganizationOf(request.Namespace)
+	finalizers := object.Metadata.Finalizers
+	if request.Resource.Resource != "projects" || !ok || slices.Contains(finalizers, v1alpha1.Finalizer) {
+		return nil
+	}
+	finalizers = append(slices.Clone(finalizers), v1alpha1.Finalizer)
+	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/metadata/finalizers", finalizers)}
 }
 
 // stampDeletion writes on an object who deletes it. It is called once everything else lets the deletion pass. The write

@@ -1,9 +1,11 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -25,7 +27,9 @@ const (
 // write is a request to write an object. The old one is empty at creation.
 type write struct {
 	resource, user string
-	old, object    string
+	// namespace of the request; "org-acme" where it doesn't matter.
+	namespace   string
+	old, object string
 }
 
 // answer is the patch that the webhook answers with.
@@ -33,6 +37,7 @@ func (w write) answer(ctx context.Context) string {
 	GinkgoHelper()
 	request := admissionv1.AdmissionRequest{
 		Operation: admissionv1.Create,
+		Namespace: cmp.Or(w.namespace, "org-acme"),
 		Resource:  metav1.GroupVersionResource{Group: "roster.dev", Version: "v1alpha1", Resource: w.resource},
 		UserInfo:  authenticationv1.UserInfo{Username: w.user},
 		Object:    runtime.RawExtension{Raw: []byte(w.object)},
@@ -103,6 +108,24 @@ var _ = Describe("The stamp", func() {
 		Expect(response.Allowed).To(BeFalse())
 		Expect(response.Result.Message).To(HavePrefix("read the object of the request: "))
 	})
+})
+
+var _ = Describe("A new Project", func() {
+	const withFinalizers = `{"op": "add", "path": "/metadata/finalizers", "value": [%s]}`
+	patches := func(finalizers string) string {
+		return strings.TrimSuffix(stampedByBo, "]") + ", " + fmt.Sprintf(withFinalizers, finalizers) + "]"
+	}
+	DescribeTable("gets the finalizer, since nothing is made for it before it has that",
+		func(ctx SpecContext, namespace, object, patch string) {
+			write := write{resource: "projects", user: boUser, namespace: namespace, object: object}
+			Expect(write.answer(ctx)).To(MatchJSON(patch))
+		},
+		Entry("alone", "org-acme", `{"metadata": {"name": "shop"}}`, patches(`"roster.dev/access"`)),
+		Entry("beside another", "org-acme", `{"metadata": {"finalizers": ["example.com/backup"]}}`,
+			patches(`"example.com/backup", "roster.dev/access"`)),
+		Entry("once", "org-acme", `{"metadata": {"finalizers": ["roster.dev/access"]}}`, stampedByBo),
+		Entry("not where no organization can be", "default", `{"metadata": {"name": "shop"}}`, stampedByBo),
+	)
 })
 
 var _ = Describe("An Organization without owners", func() {

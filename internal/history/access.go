@@ -17,6 +17,9 @@ import (
 // namedSubjects is how many of those who gain or lose access are named.
 const namedSubjects = 10
 
+// someone is who tampers.
+var someone = Actor{Name: ActorUnknown, Because: "Kubernetes' own RBAC objects don't tell who changed them"}
+
 // Cause is a change that others follow from.
 type Cause struct {
 	Object Object
@@ -29,14 +32,15 @@ func CauseOf(object client.Object) (Cause, bool) {
 	if !found {
 		return Cause{}, false
 	}
-	cause := Cause{
-		Object: Object{Kind: kind.Name(), Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()},
-		Actor:  authorOf(object),
-	}
+	cause := Cause{Object: objectOf(kind, object), Actor: authorOf(object)}
 	if remover := removerOf(object); object.GetDeletionTimestamp() != nil || remover.Name != ActorUnknown {
 		cause.Actor = remover
 	}
 	return cause, true
+}
+
+func objectOf(kind Kind, object client.Object) Object {
+	return Object{Kind: kind.Name(), Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
 }
 
 // Access is what one sync did to who holds what in a namespace.
@@ -81,13 +85,26 @@ func (a Access) TamperingUndone() Change {
 	lost, _ := enumerate(a.Exchanges, losers)
 	change := a.change(lost, gained)
 	change.Action, change.Warning = "TamperingUndone", true
-	change.Actor = Actor{Name: ActorUnknown, Because: "Kubernetes' own RBAC objects don't tell who changed them"}
+	change.Actor = someone
 	var bindings []string
 	for _, exchange := range a.Exchanges {
 		bindings = append(bindings, exchange.Binding)
 	}
 	change.Remark = fmt.Sprintf("in namespace %s somebody changed or removed the RBAC RoleBindings %s, and Roster undid it",
 		a.Namespace, strings.Join(bindings, ", "))
+	return change
+}
+
+// TamperingUndone tells that somebody had changed or deleted what was made for an object of a kind that is recorded, and that
+// it is again what it should be. The version is that of what was put right.
+func TamperingUndone(object client.Object, what, version string) Change {
+	kind, _ := KindOf(object)
+	change := Change{
+		Object: objectOf(kind, object), Time: time.Now(), Field: what, Version: version,
+		Action: "TamperingUndone", Warning: true, Actor: someone,
+		Remark: fmt.Sprintf("somebody changed or removed %s, and Roster undid it", what),
+	}
+	change.Organization = change.Object.chain()
 	return change
 }
 

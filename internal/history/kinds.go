@@ -12,7 +12,8 @@ import (
 
 const kindOrganization = "Organization"
 
-// Kinds are the kinds of which changes are recorded. A field of a kind is one line; a new kind is a table and its entry here.
+// Kinds are the kinds of which changes are recorded. A field of a kind is one line; a new kind is a table and its
+// entry here.
 var Kinds = []Kind{organizations, memberships, teams, projects, roles, roleBindings, joinRequests, apiTokens, users}
 
 var organizations = kind[*v1alpha1.Organization]{
@@ -27,14 +28,10 @@ var organizations = kind[*v1alpha1.Organization]{
 			func(o *v1alpha1.Organization) bool { return o.Spec.RequireMFA }),
 		plain("spec.membership", "MembershipPolicyChanged",
 			func(o *v1alpha1.Organization) v1alpha1.MembershipPolicy { return o.Spec.Membership }),
-		plain("spec.tokens", "TokenPolicyChanged",
-			func(o *v1alpha1.Organization) string { return durationOf(o.Spec.Tokens.MaxTTL) }),
 		plain("spec.joinRequests", "JoinRequestPolicyChanged",
 			func(o *v1alpha1.Organization) string { return string(o.Spec.JoinRequests) }),
 		plain("spec.safeguards", "SafeguardsChanged",
 			func(o *v1alpha1.Organization) v1alpha1.Safeguards { return o.Spec.Safeguards }),
-		plain("spec.reports", "ReportPolicyChanged",
-			func(o *v1alpha1.Organization) v1alpha1.ReportPolicy { return o.Spec.Reports }),
 		mark("metadata.annotations["+v1alpha1.AnnotationApproveRemovals+"]", "RemovalsApproved", "RemovalsApprovalWithdrawn",
 			func(o *v1alpha1.Organization) string { return o.Annotations[v1alpha1.AnnotationApproveRemovals] }).inMetadata(),
 		mark("status.heldRemovals", "RemovalsHeld", "RemovalsNoLongerHeld", heldRemovals).
@@ -71,7 +68,8 @@ var memberships = kind[*v1alpha1.Membership]{
 			func(m *v1alpha1.Membership) string { return m.Annotations[v1alpha1.AnnotationResendInvitation] }).inMetadata(),
 		mark("status.invitation.wrongCodes", "InvitationWrongCode", "InvitationWrongCodesForgotten", wrongCodes).
 			byRoster("somebody answered with a code that isn't the invitation's, or it was resent").asWarning(),
-		mark("status.phase", "MemberExpired", "MemberNoLongerExpired", expiredMembership).byRoster("its end has come or was put off"),
+		mark("status.phase", "MemberExpired", "MemberNoLongerExpired", expiredMembership).
+			byRoster("its end has come or was put off"),
 		mark("status.suspendedBecause", "MemberHeldBack", "MemberNoLongerHeldBack", gate).
 			byRoster("a gate takes access for as long as it holds"),
 	},

@@ -56,7 +56,7 @@ type JoinRequest struct {
 // Title is what people call the organization that is asked, with its name.
 func (j JoinRequest) Title() string { return title(j.OrganizationDisplayName, j.Organization) }
 
-// JoinDecision is what the templates join-decision.* may say: they go to the maintainers of the team that asked.
+// JoinDecision is what the templates join-decision.* may say: they go to who asked.
 type JoinDecision struct {
 	// Organization that was asked, by name, and what people call it, which may be empty.
 	Organization, OrganizationDisplayName string

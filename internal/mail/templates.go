@@ -83,7 +83,7 @@ func (t *Templates) JoinRequest(data JoinRequest) (Content, error) {
 	return write(t, joinRequestMail, data)
 }
 
-// JoinDecision writes the mail to a maintainer of the team that asked.
+// JoinDecision writes the mail to who asked.
 func (t *Templates) JoinDecision(data JoinDecision) (Content, error) {
 	return write(t, joinDecisionMail, data)
 }

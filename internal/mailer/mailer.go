@@ -1,4 +1,4 @@
-// Package mailer finds out by which server mails are sent now.
+// Package mailer hands mails to the server that there is now, each exactly once, and knows which one that is.
 package mailer
 
 import (

@@ -10,6 +10,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/roster-dev/roster/controllers/invitation"
+	"github.com/roster-dev/roster/controllers/joinmail"
 	"github.com/roster-dev/roster/controllers/report"
 	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
@@ -50,7 +51,7 @@ func (o *MailOptions) validate() []error {
 	return errs
 }
 
-// addMail mails invitations and monthly reports.
+// addMail mails invitations, about join requests, and monthly reports.
 func addMail(manager ctrl.Manager, options *MailOptions) error {
 	templates, err := mail.LoadTemplates(options.Templates)
 	if err != nil {
@@ -63,16 +64,23 @@ func addMail(manager ctrl.Manager, options *MailOptions) error {
 	if err := manager.Add(secrets); err != nil {
 		return err
 	}
-	server := &mailer.Mailer{Reader: secrets, Secret: options.Secret}
+	source, now := &mailer.Mailer{Reader: secrets, Secret: options.Secret}, clock.RealClock{}
 	invitations := &invitation.Reconciler{
-		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: clock.RealClock{},
-		Mailer: server, Templates: templates, PortalURL: options.PortalURL,
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: now,
+		Office: &mailer.Office{Source: source, Clock: now}, Templates: templates, PortalURL: options.PortalURL,
 	}
 	if err := invitations.SetupWithManager(manager, secrets); err != nil {
 		return err
 	}
+	joinRequests := &joinmail.Reconciler{
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: now,
+		Office: &mailer.Office{Source: source, Clock: now}, Templates: templates,
+	}
+	if err := joinRequests.SetupWithManager(manager, secrets); err != nil {
+		return err
+	}
 	monthly := &report.Reconciler{
-		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: clock.RealClock{}, Mailer: server,
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: now, Mailer: source,
 		Store: &reports.Store{Live: manager.GetAPIReader(), Writer: manager.GetClient()},
 	}
 	return monthly.SetupWithManager(manager, secrets)

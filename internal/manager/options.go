@@ -128,7 +128,8 @@ func (o *Options) Validate() error {
 		errs = append(errs, fmt.Errorf("--shard-size=%d: choose a number from 1 to %d", o.ShardSize, rbac.MaxShardSize))
 	}
 	if _, _, err := splitAddress(o.WebhookAddress); err != nil {
-		errs = append(errs, fmt.Errorf("--webhook-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9443", o.WebhookAddress, err))
+		errs = append(errs, fmt.Errorf("--webhook-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9443",
+			o.WebhookAddress, err))
 	}
 	if o.ActivityRetention < shortestRetention {
 		errs = append(errs, fmt.Errorf("--activity-retention=%s: choose %s or more; Kubernetes itself keeps Events for an hour",

@@ -1,4 +1,4 @@
-// Package metrics counts what Roster writes to RBAC.
+// Package metrics counts what Roster writes to RBAC, and what it puts right there.
 package metrics
 
 import (
@@ -24,8 +24,14 @@ var writes = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Help: "Objects of RBAC that Roster wrote, by kind and verb. What the API server refused isn't counted.",
 }, []string{"kind", "verb"})
 
+// TamperingUndone counts what others had done to Roster's objects of RBAC.
+var TamperingUndone = prometheus.NewCounter(prometheus.CounterOpts{
+	Name: "roster_tampering_undone_total",
+	Help: "Objects of RBAC of Roster's that somebody else changed or deleted and that were put right.",
+})
+
 func init() {
-	metrics.Registry.MustRegister(writes)
+	metrics.Registry.MustRegister(writes, TamperingUndone)
 	// A counter that is there from the start shows its first increase, too.
 	for _, kind := range []string{"ClusterRole", "ClusterRoleBinding", "RoleBinding"} {
 		for _, verb := range []string{create, update, remove} {

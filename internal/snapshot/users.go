@@ -12,8 +12,8 @@ import (
 )
 
 // LoadUsers reads what the engine needs to say what some users are granted in one organization, which is much less than
-// all of it: their own Memberships, and Teams and RoleBindings without anybody else. Namespaces of projects are left out, and
-// teams of other organizations: what those give isn't for a Membership here to give.
+// all of it: their own Memberships, and Teams and RoleBindings without anybody else. Namespaces of projects are left out,
+// and teams of other organizations: what those give isn't for a Membership here to give.
 func LoadUsers(
 	ctx context.Context, reader client.Reader, organization string, users sets.Set[string],
 ) (access.World, error) {

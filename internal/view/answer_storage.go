@@ -18,7 +18,9 @@ import (
 // Responses takes answers to invitations.
 type Responses interface {
 	// Respond answers the invitation that a user has. Without effect, it only says what would come of it.
-	Respond(ctx context.Context, username string, answer selfv1alpha1.AnswerSpec, effect bool) (selfv1alpha1.AnswerStatus, error)
+	Respond(
+		ctx context.Context, username string, answer selfv1alpha1.AnswerSpec, effect bool,
+	) (selfv1alpha1.AnswerStatus, error)
 }
 
 // answerStorage takes answers. Nothing of them is kept here: they stand in Memberships.

@@ -49,7 +49,8 @@ func (*profileStorage) GetSingularName() string { return "profile" }
 // Get gives the caller's own Profile, and no other: which one is decided by who asks, never by what is asked for.
 func (s *profileStorage) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
 	if name != selfv1alpha1.ProfileName {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("profile %q: the only name is %s, which is your own", name, selfv1alpha1.ProfileName))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf(
+			"profile %q: the only name is %s, which is your own", name, selfv1alpha1.ProfileName))
 	}
 	user, found := request.UserFrom(ctx)
 	if !found {
@@ -79,6 +80,9 @@ func (a *Answers) profile(ctx context.Context, username string) (*selfv1alpha1.P
 		if place != nil {
 			profile.Organizations = append(profile.Organizations, *place)
 		}
+	}
+	if profile.Elsewhere, err = a.elsewhere(ctx, username, candidates); err != nil {
+		return nil, err
 	}
 	for _, membership := range memberships {
 		invitation, err := a.invitation(ctx, membership, now)

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/utils/clock"
 
 	selfv1alpha1 "github.com/roster-dev/roster/api/self/v1alpha1"
@@ -178,7 +179,7 @@ func newProfileCells() table[selfv1alpha1.Profile] {
 	return table[selfv1alpha1.Profile]{
 		columns: []metav1.TableColumnDefinition{
 			column("User", "The username that the API server authenticated."),
-			column("Organizations", "The organizations with the roles held in each."),
+			column("Organizations", "The organizations with the roles held in each; by a team: one that let in a team of the user."),
 			column("Teams", "The Teams that list the user."),
 			column("Invitations", "The organizations that wait for an answer."),
 		},
@@ -190,6 +191,7 @@ func newProfileCells() table[selfv1alpha1.Profile] {
 					teams = append(teams, organization.Name+"/"+team)
 				}
 			}
+			organizations = append(organizations, elsewhereTexts(p.Elsewhere)...)
 			for _, invitation := range p.Invitations {
 				invitations = append(invitations, invitation.Organization)
 			}
@@ -210,6 +212,22 @@ func organizationText(organization selfv1alpha1.ProfileOrganization) string {
 		text += " (" + organization.SuspendedBecause + ")"
 	}
 	return text
+}
+
+// elsewhereTexts are the roles that are held as a guest, one text an organization.
+func elsewhereTexts(grants []selfv1alpha1.ProfileGrant) []string {
+	roles := map[string]sets.Set[string]{}
+	for _, grant := range grants {
+		if roles[grant.Organization] == nil {
+			roles[grant.Organization] = sets.New[string]()
+		}
+		roles[grant.Organization].Insert(grant.Role)
+	}
+	var found []string
+	for _, organization := range sets.List(sets.KeySet(roles)) {
+		found = append(found, organization+"="+strings.Join(sets.List(roles[organization]), "+")+" (by a team)")
+	}
+	return found
 }
 
 func orNone(text string) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,9 +46,10 @@ type orchard struct {
 	manager  *environment.Manager
 	database string
 	team     *v1alpha1.Team
-	bo       *v1alpha1.Membership
 	// described is how often ana has described the team.
 	described int
+	// expected is what is to be recorded, in its order: each change once.
+	expected []string
 }
 
 // plant starts all of it, until the end of the spec.
@@ -63,8 +65,8 @@ func plant(ctx context.Context, database string) *orchard {
 	o := &orchard{
 		Expectations: expectations.New(clientFor(cluster.Admin())), owner: expectations.New(clientFor(cluster.As(ana))),
 		cluster: cluster, database: database,
-		team: &v1alpha1.Team{ObjectMeta: expectations.InOrganization(name, "pickers")},
-		bo:   expectations.Membership(name, "bo", bo, v1alpha1.RoleDeveloper),
+		team:     &v1alpha1.Team{ObjectMeta: expectations.InOrganization(name, "pickers")},
+		expected: []string{"TeamCreated by " + ana},
 	}
 	o.manager, err = cluster.StartManager(ctx, "--activity-database-url="+database)
 	Expect(err).NotTo(HaveOccurred())
@@ -89,7 +91,12 @@ func clientFor(config *rest.Config) client.Client {
 func (o *orchard) describe(ctx context.Context, times int) {
 	GinkgoHelper()
 	for range times {
+		previous := ""
+		if o.described > 0 {
+			previous = strconv.Itoa(o.described)
+		}
 		o.described++
+		o.expected = append(o.expected, fmt.Sprintf("%s→%d by %s", previous, o.described, ana))
 		expectations.Change(ctx, o.owner, o.team, func(team *v1alpha1.Team) { team.Spec.Description = strconv.Itoa(o.described) })
 	}
 }
@@ -99,16 +106,33 @@ func (o *orchard) goesOn(ctx context.Context) {
 	GinkgoHelper()
 	o.describe(ctx, 5)
 	Expect(o.team.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationChangedBy, ana), "the webhook stamps")
-	o.owner.Create(ctx, o.bo)
+	member := expectations.Membership(name, "bo", bo, v1alpha1.RoleDeveloper)
+	o.owner.Create(ctx, member)
 	o.Allowed(ctx, bo, developer, workloads)
-	o.Ready(ctx, o.bo)
+	o.Ready(ctx, member)
 	second := expectations.Membership(name, "second", bo, v1alpha1.RoleDeveloper)
 	Expect(o.owner.Client.Create(ctx, second)).To(Satisfy(apierrors.IsInvalid), "the webhook refuses")
-	o.owner.Delete(ctx, o.bo)
+	o.owner.Delete(ctx, member)
 	o.Refused(ctx, bo, developer, workloads)
-	o.Gone(ctx, o.bo)
+	o.Gone(ctx, member)
+	o.expected = append(o.expected, "MemberAdded by "+ana, "MemberRemoved by "+ana)
 	o.describe(ctx, 5)
 	Expect(o.manager.Ready(ctx)).To(Succeed())
+}
+
+// restartWithout starts the manager again while its database is away, and waits until it follows the changes: of what
+// happens before that, as of what happens while it is stopped, one record may stand for several changes.
+func (o *orchard) restartWithout(ctx context.Context) {
+	GinkgoHelper()
+	const following = "The activity store isn't there. Changes are recorded as Events"
+	said := func() (int, error) {
+		log, err := os.ReadFile(o.manager.LogPath())
+		return strings.Count(string(log), following), err
+	}
+	before, err := said()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(o.manager.Restart(ctx)).To(Succeed())
+	Eventually(said).WithContext(ctx).Should(Equal(before + 1))
 }
 
 // says expects the condition and the metric that tell how the store is.
@@ -179,26 +203,10 @@ func (o *orchard) recorded(ctx context.Context) ([]string, error) {
 	return recorded, nil
 }
 
-// whole is what is to be recorded: each change once, in order, bo's coming and going before the last five descriptions.
-func (o *orchard) whole() []string {
-	changes := []string{"TeamCreated by " + ana}
-	for n := range o.described {
-		if n == o.described-5 && o.bo.UID != "" {
-			changes = append(changes, "MemberAdded by "+ana, "MemberRemoved by "+ana)
-		}
-		previous := strconv.Itoa(n)
-		if n == 0 {
-			previous = ""
-		}
-		changes = append(changes, fmt.Sprintf("%s→%d by %s", previous, n+1, ana))
-	}
-	return changes
-}
-
 // isWhole expects that the history has everything, and that its chain holds.
 func (o *orchard) isWhole(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(o.recorded).WithArguments(ctx).WithContext(ctx).Should(Equal(o.whole()))
+	Eventually(o.recorded).WithArguments(ctx).WithContext(ctx).Should(Equal(o.expected))
 	store, err := activity.Open(ctx, o.database, clock.RealClock{})
 	Expect(err).NotTo(HaveOccurred())
 	defer func() { Expect(store.Close()).To(Succeed()) }()

@@ -36,16 +36,20 @@ func (o *orchard) survives(ctx context.Context, outage outage) {
 	o.isWhole(ctx)
 }
 
-var _ = Describe("A manager whose history is in PostgreSQL", func() {
+var _ = Describe("A manager whose history is in PostgreSQL", Ordered, func() {
+	var server *postgreSQL
+	var o *orchard
+
+	BeforeAll(func(ctx SpecContext) {
+		server = startPostgreSQL(ctx)
+		o = plant(ctx, server.url())
+	}, NodeTimeout(5*time.Minute))
+
 	It("gives and takes access while the server is stopped, says so, and records everything later", func(ctx SpecContext) {
-		server := startPostgreSQL(ctx)
-		o := plant(ctx, server.url())
 		o.survives(ctx, outage{reason: "DatabaseAway", begin: func(context.Context) { server.stop() }, end: server.start})
 	}, SpecTimeout(5*time.Minute))
 
 	It("gives and takes access while the server hangs, says so, and records everything when it goes on", func(ctx SpecContext) {
-		server := startPostgreSQL(ctx)
-		o := plant(ctx, server.url())
 		o.survives(ctx, outage{
 			reason: "DatabaseAway",
 			begin:  func(context.Context) { server.hang() },
@@ -54,12 +58,10 @@ var _ = Describe("A manager whose history is in PostgreSQL", func() {
 	}, SpecTimeout(5*time.Minute))
 
 	It("starts while the server is stopped, and records everything when it is back", func(ctx SpecContext) {
-		server := startPostgreSQL(ctx)
-		o := plant(ctx, server.url())
 		o.describe(ctx, 5)
 		o.isWhole(ctx)
 		server.stop()
-		Expect(o.manager.Restart(ctx)).To(Succeed())
+		o.restartWithout(ctx)
 		o.says(ctx, corev1.ConditionFalse, "DatabaseAway")
 		o.goesOn(ctx)
 		_, err := o.recorded(ctx)
@@ -70,9 +72,14 @@ var _ = Describe("A manager whose history is in PostgreSQL", func() {
 	}, SpecTimeout(5*time.Minute))
 })
 
-var _ = Describe("A manager whose history is in an SQLite file", func() {
+var _ = Describe("A manager whose history is in an SQLite file", Ordered, func() {
+	var o *orchard
+
+	BeforeAll(func(ctx SpecContext) {
+		o = plant(ctx, filepath.Join(GinkgoT().TempDir(), "activity.db"))
+	}, NodeTimeout(5*time.Minute))
+
 	It("gives and takes access while somebody else has locked it, says so, and records everything later", func(ctx SpecContext) {
-		o := plant(ctx, filepath.Join(GinkgoT().TempDir(), "activity.db"))
 		other, err := sql.Open("sqlite", "file:"+o.database)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(other.Close)
@@ -84,20 +91,8 @@ var _ = Describe("A manager whose history is in an SQLite file", func() {
 		})
 	}, SpecTimeout(5*time.Minute))
 
-	It("gives and takes access while its volume is full, says so, and records everything later", func(ctx SpecContext) {
-		volume := smallVolume(ctx)
-		o := plant(ctx, filepath.Join(volume, "activity.db"))
-		filler := filepath.Join(volume, "filler")
-		o.survives(ctx, outage{
-			reason: "DatabaseFull",
-			begin:  func(context.Context) { fill(filler) },
-			end:    func(context.Context) { Expect(os.Remove(filler)).To(Succeed()) },
-		})
-	}, SpecTimeout(5*time.Minute))
-
 	for damage, do := range map[string]func(path string){"overwritten": overwrite, "truncated": truncate} {
 		It("that is "+damage+" gives and takes access, says so, and records all anew once it is put aside", func(ctx SpecContext) {
-			o := plant(ctx, filepath.Join(GinkgoT().TempDir(), "activity.db"))
 			o.survives(ctx, outage{
 				reason: "DatabaseCorrupt",
 				begin:  func(context.Context) { do(o.database) },
@@ -107,17 +102,29 @@ var _ = Describe("A manager whose history is in an SQLite file", func() {
 	}
 
 	It("starts with a damaged one, says so, and records everything anew once it is put aside", func(ctx SpecContext) {
-		o := plant(ctx, filepath.Join(GinkgoT().TempDir(), "activity.db"))
 		o.describe(ctx, 5)
 		o.isWhole(ctx)
 		Expect(o.manager.Stop()).To(Succeed())
 		overwrite(o.database)
-		Expect(o.manager.Restart(ctx)).To(Succeed())
+		o.restartWithout(ctx)
 		o.says(ctx, corev1.ConditionFalse, "DatabaseCorrupt")
 		o.goesOn(ctx)
 		putAside(o.database)
 		o.says(ctx, corev1.ConditionTrue, "Stored")
 		o.isWhole(ctx)
+	}, SpecTimeout(5*time.Minute))
+})
+
+var _ = Describe("A manager whose history is on a volume of its own", func() {
+	It("gives and takes access while its volume is full, says so, and records everything later", func(ctx SpecContext) {
+		volume := smallVolume(ctx)
+		o := plant(ctx, filepath.Join(volume, "activity.db"))
+		filler := filepath.Join(volume, "filler")
+		o.survives(ctx, outage{
+			reason: "DatabaseFull",
+			begin:  func(context.Context) { fill(filler) },
+			end:    func(context.Context) { Expect(os.Remove(filler)).To(Succeed()) },
+		})
 	}, SpecTimeout(5*time.Minute))
 })
 

@@ -10,6 +10,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -132,7 +133,8 @@ var _ = Describe("The history of deletions", func() {
 			expect.Create(ctx, team)
 			teams[n] = team
 			for change := range changes {
-				expectations.Change(ctx, expect, team, func(team *v1alpha1.Team) { team.Spec.Description = fmt.Sprint(change) })
+				description := fmt.Appendf(nil, `{"spec": {"description": "%d"}}`, change)
+				Expect(k8s.Patch(ctx, team, client.RawPatch(types.MergePatchType, description))).To(Succeed())
 			}
 		})
 		told := func() (int, error) {

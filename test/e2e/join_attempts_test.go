@@ -19,12 +19,13 @@ const (
 	customerOwner, customerAdministrator = "olga@tried", "adam@tried"
 	customerViewer                       = "vera@tried"
 	whatIsAsked                          = "what is asked can't be changed; delete the JoinRequest and make another one"
-	notRepresented                       = "asking for team tried-agency/designers takes the verb represent on it, in namespace " +
-		"org-tried-agency; ask an owner or administrator of tried-agency to make the JoinRequest"
-	notDecided = "spec.decision, spec.granted and spec.reason of join request designers are for who may approve join requests " +
-		"in namespace org-tried; leave them out and wait for a decision"
+	notRepresented                       = "asking for team tried-agency/designers takes the verb represent on it, " +
+		"in namespace org-tried-agency; ask an owner or administrator of tried-agency to make the JoinRequest"
+	notDecided = "spec.decision, spec.granted and spec.reason of join request designers are for who may approve join " +
+		"requests in namespace org-tried; leave them out and wait for a decision"
 	byRosterAlone = "a RoleBinding for a team of another organization is written by Roster from an approved JoinRequest and " +
-		"isn't changed; delete the JoinRequest or this RoleBinding to end the access, and have the team ask anew for something else"
+		"isn't changed; delete the JoinRequest or this RoleBinding to end the access, and have the team ask anew for " +
+		"something else"
 	decisionStands = "a decision stands: an approved request can only be rejected, which ends the access, and a rejected one " +
 		"must be made anew"
 	grantStands = "spec.granted stands with the decision; set spec.decision to Rejected to end the access, and have the team " +
@@ -59,7 +60,9 @@ var (
 	waitingRequest  = joinRequest("tried", "waiting", "tried-agency", "waiting", "developer", "shop")
 	approvedRequest = joinRequest("tried", "approved", "tried-agency", "approved", "developer", "shop")
 	rejectedRequest = joinRequest("tried", "rejected", "tried-agency", "rejected", "developer", "shop")
-	handwritten     = &v1alpha1.RoleBinding{
+	// The team of this one is gone.
+	withdrawnRequest = joinRequest("tried", "withdrawn", "tried-agency", "withdrawn", "developer", "shop")
+	handwritten      = &v1alpha1.RoleBinding{
 		ObjectMeta: expectations.InOrganization("tried", "handwritten"),
 		Spec: v1alpha1.RoleBindingSpec{
 			Role: "viewer", Projects: []v1alpha1.ObjectName{"shop"},
@@ -77,7 +80,8 @@ var joinAttempts = []attempt{
 	{"a member asks for their own team", agencyMember, creates, asking(), notRepresented},
 	{"an owner of the asked organization asks for another's team", customerOwner, creates, asking(), notRepresented},
 	{"a team asks that isn't there", agencyOwner, creates, asking(ofTeam("tried-agency", "nobody")),
-		`spec.team: there is no team "nobody" in organization "tried-agency", or no longer; correct the names, or delete the JoinRequest`},
+		`spec.team: there is no team "nobody" in organization "tried-agency", or no longer; correct the ` +
+			"names, or delete the JoinRequest"},
 	{"a role is asked for that isn't there", agencyOwner, creates, asking(forRole("wizard")),
 		`spec.role: there is no role "wizard" in organization tried; ask for another one, such as viewer`},
 	{"owner is asked for", agencyOwner, creates, asking(forRole("owner")),
@@ -117,14 +121,16 @@ var joinAttempts = []attempt{
 	{"a viewer rejects", customerViewer, merges(`{"spec": {"decision": "Rejected"}}`), waitingRequest,
 		`User "vera@tried" cannot patch resource "joinrequests" in API group "roster.dev" in the namespace "org-tried"`},
 	{"an owner approves", customerOwner, merges(`{"spec": {"decision": "Approved"}}`), waitingRequest, ""},
-	{"an owner rejects and says why", customerOwner, merges(`{"spec": {"decision": "Rejected", "reason": "No"}}`), waitingRequest, ""},
+	{"an owner rejects and says why", customerOwner,
+		merges(`{"spec": {"decision": "Rejected", "reason": "No"}}`), waitingRequest, ""},
 	{"an administrator approves", customerAdministrator, merges(`{"spec": {"decision": "Approved"}}`), waitingRequest, ""},
 	{"an administrator grants less", customerAdministrator,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "viewer"}}}`), waitingRequest, ""},
 	{"an administrator grants a role that is an owner's to give", customerAdministrator,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest,
-		`spec.decision: approving this grants role "crawler" in organization tried to team "waiting" of organization tried-agency: ` +
-			`only who holds "assign" on that role there may do that; grant less in spec.granted, or ask an owner of tried`},
+		`spec.decision: approving this grants role "crawler" in organization tried to team "waiting" of organization ` +
+			`tried-agency: only who holds "assign" on that role there may do that; grant less in spec.granted, ` +
+			"or ask an owner of tried"},
 	{"an owner grants that role", customerOwner,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest, ""},
 	{"an owner grants owner", customerOwner,
@@ -133,8 +139,8 @@ var joinAttempts = []attempt{
 	{"an owner grants a project that wasn't asked for", customerOwner,
 		merges(`{"spec": {"decision": "Approved", "granted": {"projects": ["vault"]}}}`), waitingRequest,
 		"spec.granted.projects can hold only projects that spec.projects asks for; leave the others out"},
-	{"an owner asks for another role in the asker's name", customerOwner, merges(`{"spec": {"role": "viewer"}}`), waitingRequest,
-		whatIsAsked},
+	{"an owner asks for another role in the asker's name", customerOwner, merges(`{"spec": {"role": "viewer"}}`),
+		waitingRequest, whatIsAsked},
 	{"an owner asks for another team in the asker's name", customerOwner,
 		merges(`{"spec": {"team": {"name": "designers"}}}`), waitingRequest, whatIsAsked},
 	{"an owner takes the message back", customerOwner, merges(`{"spec": {"message": "Another"}}`), waitingRequest, whatIsAsked},
@@ -153,7 +159,18 @@ var joinAttempts = []attempt{
 	{"an owner opens what was rejected again", customerOwner, merges(`{"spec": {"decision": null}}`), rejectedRequest,
 		decisionStands},
 
+	{"an owner rejects what was rejected for another reason", customerOwner,
+		merges(`{"spec": {"decision": "Rejected", "reason": "Really"}}`), rejectedRequest, ""},
+	{"an owner approves what was withdrawn", customerOwner, merges(`{"spec": {"decision": "Approved"}}`), withdrawnRequest,
+		`spec.team: there is no team "withdrawn" in organization "tried-agency", or no longer; correct the names, or delete ` +
+			"the JoinRequest"},
+	{"an owner rejects what was withdrawn", customerOwner, merges(`{"spec": {"decision": "Rejected"}}`), withdrawnRequest, ""},
+
 	{"who asked withdraws", agencyOwner, deletes, waitingRequest, ""},
+	{"who asked deletes what was rejected", agencyOwner, deletes, rejectedRequest, ""},
+	{"who asked deletes what is withdrawn", agencyOwner, deletes, withdrawnRequest, ""},
+	{"who asked says something else", agencyOwner, merges(`{"spec": {"message": "Please"}}`), waitingRequest,
+		`User "ana@tried-agency" cannot patch resource "joinrequests" in API group "roster.dev" in the namespace "org-tried"`},
 	{"who asked withdraws what was approved", agencyOwner, deletes, approvedRequest, ""},
 	{"somebody else of the agency withdraws", agencyAdministrator, deletes, waitingRequest,
 		`User "dana@tried-agency" cannot delete resource "joinrequests" in API group "roster.dev" in the namespace "org-tried"`},
@@ -182,7 +199,7 @@ func joinWorld(ctx context.Context) {
 		expectations.Membership("tried", "adam", customerAdministrator, "administrator"),
 		expectations.Membership("tried", "vera", customerViewer, "viewer"),
 		expectations.Project("tried", "shop"))
-	for _, name := range []string{"designers", "waiting", "approved", "rejected"} {
+	for _, name := range []string{"designers", "waiting", "approved", "rejected", "withdrawn"} {
 		team := &v1alpha1.Team{ObjectMeta: expectations.InOrganization("tried-agency", name)}
 		team.Spec.Members = []v1alpha1.Username{agencyMember}
 		expect.Create(ctx, team)
@@ -195,13 +212,15 @@ func joinWorld(ctx context.Context) {
 	expect.Allowed(ctx, customerAdministrator, "approve joinrequests.roster.dev", "org-tried")
 
 	asAgency := clientFor(cluster.As(agencyOwner))
-	for _, request := range []*v1alpha1.JoinRequest{waitingRequest, approvedRequest, rejectedRequest} {
+	for _, request := range []*v1alpha1.JoinRequest{waitingRequest, approvedRequest, rejectedRequest, withdrawnRequest} {
 		Expect(asAgency.Create(ctx, request)).To(Succeed())
 		phase(ctx, request, v1alpha1.JoinRequestPending)
 		expect.Allowed(ctx, customerOwner, "approve joinrequests.roster.dev", "org-tried")
 	}
 	Expect(patchAs(ctx, customerOwner, approvedRequest, `{"spec": {"decision": "Approved"}}`)).To(Succeed())
 	Expect(patchAs(ctx, customerAdministrator, rejectedRequest, `{"spec": {"decision": "Rejected"}}`)).To(Succeed())
+	expect.Delete(ctx, &v1alpha1.Team{ObjectMeta: expectations.InOrganization("tried-agency", "withdrawn")})
+	phase(ctx, withdrawnRequest, v1alpha1.JoinRequestWithdrawn)
 	phase(ctx, approvedRequest, v1alpha1.JoinRequestApproved)
 	phase(ctx, rejectedRequest, v1alpha1.JoinRequestRejected)
 	Eventually(func() error {
@@ -218,6 +237,9 @@ var _ = Describe("About a join request, the API server", Ordered, func() {
 		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(approvedRequest), approvedRequest)).To(Succeed())
 		binding := &v1alpha1.RoleBinding{ObjectMeta: expectations.InOrganization("tried", approvedRequest.Status.RoleBinding)}
 		Expect(patchAs(ctx, customerOwner, binding, `{"spec": {"role": "administrator"}}`)).To(
+			MatchError(HaveSuffix(": " + byRosterAlone)))
+		// Roster ends the access of what is the request's own.
+		Expect(patchAs(ctx, customerOwner, binding, `{"metadata": {"ownerReferences": null}}`)).To(
 			MatchError(HaveSuffix(": " + byRosterAlone)))
 		Expect(clientFor(cluster.As(customerOwner)).Delete(ctx, binding, client.DryRunAll)).To(Succeed())
 	})

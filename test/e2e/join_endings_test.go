@@ -25,13 +25,17 @@ var endings = []ending{
 	{"who asked withdraws", "end-withdrawn", func(ctx context.Context, agency, _ string, request *v1alpha1.JoinRequest) {
 		Expect(clientFor(cluster.As("ana@"+agency)).Delete(ctx, request)).To(Succeed())
 	}, ""},
-	{"an owner deletes the request", "end-deleted", func(ctx context.Context, _, customer string, request *v1alpha1.JoinRequest) {
+	{"an owner deletes the request", "end-deleted", func(
+		ctx context.Context, _, customer string, request *v1alpha1.JoinRequest,
+	) {
 		Expect(clientFor(cluster.As("olga@"+customer)).Delete(ctx, request)).To(Succeed())
 	}, ""},
 	{"an owner rejects it", "end-rejected", func(ctx context.Context, _, customer string, request *v1alpha1.JoinRequest) {
 		Expect(patchAs(ctx, "olga@"+customer, request, `{"spec": {"decision": "Rejected"}}`)).To(Succeed())
 	}, v1alpha1.JoinRequestRejected},
-	{"an owner deletes the RoleBinding", "end-unbound", func(ctx context.Context, _, customer string, request *v1alpha1.JoinRequest) {
+	{"an owner deletes the RoleBinding", "end-unbound", func(
+		ctx context.Context, _, customer string, request *v1alpha1.JoinRequest,
+	) {
 		binding := &v1alpha1.RoleBinding{ObjectMeta: expectations.InOrganization(customer, request.Status.RoleBinding)}
 		Expect(clientFor(cluster.As("olga@"+customer)).Delete(ctx, binding)).To(Succeed())
 	}, v1alpha1.JoinRequestWithdrawn},
@@ -108,6 +112,34 @@ var _ = Describe("A team that was let in", func() {
 		expect.Refused(ctx, "bo@less-agency", "list pods", "less-vault")
 	})
 
+	It("keeps its access when who asked speaks for it no more and would withdraw", func(ctx SpecContext) {
+		agency(ctx, "left-agency")
+		customer(ctx, "left")
+		dana := expectations.Membership("left-agency", "dana", "dana@left-agency", "administrator")
+		expect.Create(ctx, dana)
+		expect.Ready(ctx, dana)
+		asDana := clientFor(cluster.As("dana@left-agency"))
+		request := joinRequest("left", "designers", "left-agency", "designers", "developer", "shop")
+		Expect(asDana.Create(ctx, request)).To(Succeed())
+		Expect(patchAs(ctx, "olga@left", request, `{"spec": {"decision": "Approved"}}`)).To(Succeed())
+		expect.Ready(ctx, request)
+		Eventually(func() error { return asDana.Delete(ctx, request, client.DryRunAll) }).WithContext(ctx).Should(Succeed())
+
+		expect.Delete(ctx, dana)
+		expect.Refused(ctx, "dana@left-agency", "represent teams.roster.dev", "org-left-agency")
+		Eventually(func() error { return asDana.Delete(ctx, request, client.DryRunAll) }).WithContext(ctx).Should(MatchError(
+			HaveSuffix(": withdrawing what was asked for team left-agency/designers takes the verb represent on it, in namespace " +
+				"org-left-agency, which you no longer hold; who may approve join requests in namespace org-left can reject it, " +
+				"and an owner of left-agency can delete the team")))
+		expect.Allowed(ctx, "bo@left-agency", "create deployments.apps", "left-shop")
+
+		By("what is over is nobody's loss")
+		Expect(patchAs(ctx, "olga@left", request, `{"spec": {"decision": "Rejected"}}`)).To(Succeed())
+		phase(ctx, request, v1alpha1.JoinRequestRejected)
+		Expect(asDana.Delete(ctx, request)).To(Succeed())
+		expect.Gone(ctx, request)
+	})
+
 	It("holds a role organization-wide in the organizations below too", func(ctx SpecContext) {
 		agency(ctx, "wide-agency")
 		customer(ctx, "wide")
@@ -125,7 +157,9 @@ var _ = Describe("A team that was let in", func() {
 		expect.Refused(ctx, "bo@wide-agency", "list teams.roster.dev", "org-wide", "org-wide-below")
 	})
 
-	It("is held back by what holds its members back at home and by what the letting-in organization asks", func(ctx SpecContext) {
+	It("is held back by what holds its members back at home and by what the organization asks that lets it in", func(
+		ctx SpecContext,
+	) {
 		team := agency(ctx, "gated-agency")
 		customer(ctx, "gated")
 		letIn(ctx, "gated", "gated-agency", "developer")

@@ -35,6 +35,11 @@ var _ = Describe("kubectl roster join", func() {
 		phase(ctx, request, v1alpha1.JoinRequestRejected)
 		Expect(listed()).To(ContainSubstring("Rejected"))
 
+		Eventually(func() (string, error) {
+			return plugin(ctx, olga, "activity", "--organization", "pluginasked", "--actor", olga)
+		}).WithContext(ctx).Should(SatisfyAll(ContainSubstring("JoinRequestApproved"), ContainSubstring("BindingCreated"),
+			ContainSubstring("JoinRequestRejected"), ContainSubstring("BindingRemoved")))
+
 		expectPlugin(ctx, ana, "join withdraw pluginagency-designers --organization pluginasked",
 			"joinrequest.roster.dev/pluginagency-designers withdrawn\n")
 		expect.Gone(ctx, request)

@@ -71,6 +71,30 @@ func phase(ctx context.Context, request *v1alpha1.JoinRequest, expected v1alpha1
 	}).WithContext(ctx).Should(Equal(expected))
 }
 
+// seesExternalAccess expects everybody concerned to be told by what the agency's team has access.
+func seesExternalAccess(ctx context.Context, request *v1alpha1.JoinRequest) {
+	GinkgoHelper()
+	chain := "JoinRequest/org-join-customer/designers > RoleBinding/org-join-customer/" + request.Status.RoleBinding +
+		" > Team/org-join-agency/designers"
+	bo, olga := "bo@join-agency", "olga@join-customer"
+	shown := func(user string, arguments ...string) func() (string, error) {
+		return func() (string, error) { return plugin(ctx, user, arguments...) }
+	}
+	Eventually(shown(olga, "members", "--organization", "join-customer")).WithContext(ctx).Should(
+		MatchRegexp(`bo@join-agency +<none> +Team of join-agency +Active`))
+	Eventually(shown(olga, "grants", "--organization", "join-customer", "--search", bo)).WithContext(ctx).Should(
+		ContainSubstring(chain))
+	Eventually(shown(olga, "why", bo, "--organization", "join-customer")).WithContext(ctx).Should(SatisfyAll(
+		HavePrefix(bo+" in organization join-customer: active, as a member of a team of organization join-agency"),
+		MatchRegexp(`developer +by a join request +`+chain)))
+	Eventually(shown(bo, "profile")).WithContext(ctx).Should(ContainSubstring("join-customer=developer (by a team)"))
+	Expect(shown(bo, "profile", "-o", "jsonpath={.elsewhere[0].namespaces[0]} {.elsewhere[0].via[0].kind}")()).To(
+		Equal("join-customer-shop JoinRequest"))
+	Expect(shown(bo, "why", bo)()).To(SatisfyAll(ContainSubstring(chain),
+		ContainSubstring(bo+" in organization join-customer: no member, but a team is let in")))
+	Expect(shown("cy@join-customer", "why", bo, "--organization", "join-customer")()).Error().To(HaveOccurred())
+}
+
 var _ = Describe("A join request", func() {
 	It("lets a team of another organization in once an owner approves, as long as the team lists them", func(ctx SpecContext) {
 		team := agency(ctx, "join-agency")
@@ -119,6 +143,9 @@ var _ = Describe("A join request", func() {
 			Organization: "join-customer", Role: "developer", Projects: []v1alpha1.ObjectName{"shop"},
 		}))
 		Expect(team.Status.PendingJoinRequests).To(BeEmpty())
+
+		By("seeing where it comes from")
+		seesExternalAccess(ctx, request)
 
 		By("leaving and joining the team")
 		setMembers := func(members ...v1alpha1.Username) {

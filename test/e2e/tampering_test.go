@@ -293,6 +293,8 @@ var _ = Describe("A compiled ClusterRole that somebody tampered with", func() {
 			expect.Refused(ctx, w.viewer, "list secrets", w.namespace)
 			Expect(k8s.Get(ctx, key, binding)).To(Succeed())
 			Expect(binding.UID).To(Equal(uid), "nobody's binding was deleted and made again")
+			Eventually(changesOf(ctx, role.UID, "TamperingUndone")).WithContext(ctx).Should(ContainElement(
+				told{Action: "TamperingUndone", Actor: "unknown", Field: "ClusterRole " + compiled.Name}))
 		},
 		Entry("after it was widened", "tamper-role-wide",
 			func(ctx context.Context, compiled *rbacv1.ClusterRole) {
@@ -375,6 +377,10 @@ var _ = Describe("The owners' access to their Organization object", func() {
 			}).WithContext(ctx).Should(Succeed())
 			expectOrganizationAccess(ctx, w, w.owner, true)
 			expectOrganizationAccess(ctx, w, w.intruder, false)
+			account := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: w.organization}}
+			Expect(k8s.Get(ctx, client.ObjectKeyFromObject(account), account)).To(Succeed())
+			Eventually(changesOf(ctx, account.UID, "TamperingUndone")).WithContext(ctx).Should(
+				ContainElement(HaveField("Field", HaveSuffix("roster:org:"+w.organization))))
 		},
 		Entry("after a subject was added to the binding", "tamper-org-added", func(ctx context.Context, w workshop) {
 			changeOrganizationBinding(ctx, w, func(binding *rbacv1.ClusterRoleBinding) {

@@ -18,11 +18,18 @@ import (
 	"github.com/roster-dev/roster/test/smtp"
 )
 
-var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
-	var i *installation
+// i is the one installation of all specs.
+var i *installation
 
+var _ = Describe("With a mail server:", Serial, Ordered, ContinueOnFailure, func() {
 	BeforeAll(func(ctx SpecContext) { i = install(ctx) }, NodeTimeout(5*time.Minute))
 
+	Describe("An invitation", invitationSpecs)
+	Describe("An invitation", transitionSpecs)
+	Describe("A join request", joinRequestSpecs)
+})
+
+func invitationSpecs() {
 	It("by username is mailed once, and its own command makes the invited user a member", func(ctx SpecContext) {
 		i.mailed(ctx)
 		i.open(ctx, "named", func(o *v1alpha1.OrganizationSpec) { o.DisplayName = "Named Goods" })
@@ -47,7 +54,9 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 		}).WithContext(ctx).Should(Equal(int32(1)))
 
 		By("a change of roles mails nobody")
-		expectations.Change(ctx, i.expect, bo, func(m *v1alpha1.Membership) { m.Spec.Roles = []v1alpha1.RoleName{"developer", "billing"} })
+		expectations.Change(ctx, i.expect, bo, func(m *v1alpha1.Membership) {
+			m.Spec.Roles = []v1alpha1.RoleName{"developer", "billing"}
+		})
 
 		Expect(i.paste(ctx, "bo@named.example", line(mail, "kubectl roster accept"))).To(Equal(
 			"You are now a member of organization named, with: developer, billing.\n"))
@@ -105,6 +114,27 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 		Eventually(func() (string, error) {
 			return i.cluster.Kubectl(ctx, "get", "activities", "-n", "org-coded", "--as", owner("coded"))
 		}).WithContext(ctx).Should(SatisfyAll(ContainSubstring("InvitationAnswered"), ContainSubstring("WrongCode")))
+	})
+
+	It("whose code two people answer with at once becomes that of one, and the other is told", func(ctx SpecContext) {
+		i.mailed(ctx)
+		i.open(ctx, "raced")
+		someone := i.invite(ctx, "raced", "", "--email", "bo@elsewhere.example")
+		given := code(i.received(ctx, 1))
+		refused, both := make(chan error, 2), []string{"fay@raced.example", "gus@raced.example"}
+		for _, user := range both {
+			go func() {
+				_, err := i.roster(ctx, user, "accept", "raced", "--code", given)
+				refused <- err
+			}()
+		}
+		var first, second error
+		Eventually(refused).WithContext(ctx).Should(Receive(&first))
+		Eventually(refused).WithContext(ctx).Should(Receive(&second))
+		Expect([]error{first, second}).To(ConsistOf(BeNil(), MatchError(ContainSubstring(
+			"no invitation of organization raced waits for this code"))))
+		i.is(ctx, someone, v1alpha1.MembershipActive)
+		Expect(both).To(ContainElement(string(someone.Spec.User)))
 	})
 
 	It("takes no answer after five wrong codes, until it is resent with a new one", func(ctx SpecContext) {
@@ -400,7 +430,8 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 			_, err := i.answer(ctx, user, answer)
 			Expect(err).To(MatchError(ContainSubstring(message)))
 		},
-			Entry("somebody who isn't invited", "eve@ruled.example", accepts("ruled"), `no invitation of organization "ruled" waits for eve`),
+			Entry("somebody who isn't invited", "eve@ruled.example", accepts("ruled"),
+				`no invitation of organization "ruled" waits for eve`),
 			Entry("somebody to an organization that isn't there", "bo@ruled.example", accepts("nowhere"),
 				`no invitation of organization "nowhere" waits for bo@ruled.example`),
 			Entry("a member who was never invited", "al@ruled.example", accepts("ruled"),
@@ -419,7 +450,7 @@ var _ = Describe("An invitation", Serial, Ordered, ContinueOnFailure, func() {
 			i.may(ctx, "bo@ruled.example", "ruled", false)
 		})
 	})
-})
+}
 
 // to has the server behave so to the mails of one recipient.
 func to(recipient string, behaviour smtp.Behaviour) smtp.Behaviour {

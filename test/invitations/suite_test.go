@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -60,7 +61,8 @@ func install(ctx context.Context) *installation {
 	DeferCleanup(cluster.Stop)
 	Expect(cluster.InstallRoster(ctx)).To(Succeed())
 	i := &installation{cluster: cluster}
-	i.manager, err = cluster.StartManager(ctx, "--portal-url=https://portal.roster.example/join/{organization}")
+	i.manager, err = cluster.StartManager(ctx, "--portal-url=https://portal.roster.example/join/{organization}",
+		"--mail-templates="+templates())
 	Expect(err).NotTo(HaveOccurred())
 	Expect(cluster.ConnectWebhook(ctx)).To(Succeed())
 	Expect(cluster.ConnectView(ctx)).To(Succeed())
@@ -80,6 +82,15 @@ func (i *installation) showLog() {
 	content, err := os.ReadFile(i.manager.LogPath())
 	Expect(err).NotTo(HaveOccurred())
 	AddReportEntry("the manager's log ends with", string(content[max(0, len(content)-end):]))
+}
+
+// templates is a folder with a template of the installation's own.
+func templates() string {
+	GinkgoHelper()
+	folder := GinkgoT().TempDir()
+	replaced := []byte("Your request to {{.Title}} was {{.Decision}}\n")
+	Expect(os.WriteFile(filepath.Join(folder, "join-decision.subject"), replaced, 0o600)).To(Succeed())
+	return folder
 }
 
 // as is a client of a user; of no user: of an administrator.
@@ -143,7 +154,8 @@ func owner(organization string) string { return "owner@" + organization + ".exam
 
 // roster runs the plugin as a user.
 func (i *installation) roster(ctx context.Context, user string, arguments ...string) (string, error) {
-	return run(exec.CommandContext(ctx, i.plugin, append(arguments, "--kubeconfig", i.cluster.AdminKubeconfig(), "--as", user)...))
+	arguments = append(arguments, "--kubeconfig", i.cluster.AdminKubeconfig(), "--as", user)
+	return run(exec.CommandContext(ctx, i.plugin, arguments...))
 }
 
 // paste runs a command of a mail as it stands there, as a user.

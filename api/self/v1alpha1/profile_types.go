@@ -1,12 +1,16 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
+)
 
 // ProfileName is the only name that a Profile has: it is the one of whoever asks.
 const ProfileName = "me"
 
-// Profile is what Roster knows of whoever asks: their organizations with roles and teams, and the invitations that wait
-// for their answer. Its only name is me.
+// Profile is what Roster knows of whoever asks: their organizations with roles and teams, what they hold elsewhere by a team
+// that was let in, and the invitations that wait for their answer. Its only name is me.
 //
 // +kubebuilder:object:root=true
 type Profile struct {
@@ -21,6 +25,11 @@ type Profile struct {
 	// +optional
 	// +listType=atomic
 	Organizations []ProfileOrganization `json:"organizations,omitempty"`
+
+	// elsewhere is what the user holds in other organizations, by teams of theirs that were let in there.
+	// +optional
+	// +listType=atomic
+	Elsewhere []ProfileGrant `json:"elsewhere,omitempty"`
 
 	// invitations wait for the user's answer.
 	// +optional
@@ -70,6 +79,33 @@ type ProfileOrganization struct {
 	// +optional
 	// +listType=atomic
 	Teams []string `json:"teams,omitempty"`
+}
+
+// ProfileGrant is a role that the user holds in an organization that has let in a team of theirs.
+type ProfileGrant struct {
+	// organization that let the team in.
+	Organization string `json:"organization"`
+
+	// displayName is what people call the organization.
+	// +optional
+	DisplayName string `json:"displayName,omitempty"`
+
+	// role is the name of the Role.
+	Role string `json:"role"`
+
+	// namespaces are where the role holds.
+	// +optional
+	// +listType=atomic
+	Namespaces []string `json:"namespaces,omitempty"`
+
+	// via is the chain of objects that gives the role, from the JoinRequest to the Team that lists the user.
+	// +optional
+	// +listType=atomic
+	Via []viewv1alpha1.Object `json:"via,omitempty"`
+
+	// expiresAt is when it ends by itself.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 }
 
 // ProfileInvitation is an invitation that waits for the user's answer.

@@ -26,6 +26,11 @@ func (in Profile) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ProfileGrant) OpenAPIModelName() string {
+	return "dev.roster.self.v1alpha1.ProfileGrant"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ProfileInvitation) OpenAPIModelName() string {
 	return "dev.roster.self.v1alpha1.ProfileInvitation"
 }

@@ -25,7 +25,8 @@ type response struct {
 	code   string
 }
 
-const meaningOfInviter = "the organization that invites you, as in the mail (your invitations: kubectl roster profile -o yaml)"
+const meaningOfInviter = "the organization that invites you, as in the mail " +
+	"(your invitations: kubectl roster profile -o yaml)"
 
 // newAcceptCommand returns the command by which somebody joins an organization.
 func newAcceptCommand(streams genericiooptions.IOStreams) *cobra.Command {

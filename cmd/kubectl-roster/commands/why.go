@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -121,12 +122,21 @@ func (q inquiry) everywhere(ctx context.Context) ([]*standing, error) {
 	if !apierrors.IsForbidden(err) {
 		return found, err
 	}
-	own, err := ownOrganizations(ctx, q.reader)
+	own, err := ownProfile(ctx, q.reader)
 	if err != nil {
 		return nil, err
 	}
-	for _, organization := range own {
-		here, err := q.in(ctx, organization.namespace())
+	organizations := sets.New[string]()
+	for _, place := range own.Organizations {
+		if place.Type != string(v1alpha1.OrganizationPersonal) {
+			organizations.Insert(place.Name)
+		}
+	}
+	for _, held := range own.Elsewhere {
+		organizations.Insert(held.Organization)
+	}
+	for _, organization := range sets.List(organizations) {
+		here, err := q.in(ctx, v1alpha1.OrganizationNamespace(organization))
 		if err != nil && !apierrors.IsForbidden(err) {
 			return nil, err
 		}
@@ -172,14 +182,35 @@ func (q inquiry) in(ctx context.Context, organization string) ([]*standing, erro
 	}
 	for _, place := range own.Organizations {
 		if v1alpha1.OrganizationNamespace(place.Name) == organization {
-			return []*standing{ownStanding(q.user, place)}, nil
+			return []*standing{ownStanding(q.user, place, guestGrants(own, place.Name, q.namespace))}, nil
 		}
+	}
+	name, _ := v1alpha1.OrganizationOf(organization)
+	if held := guestGrants(own, name, q.namespace); len(held) > 0 {
+		return []*standing{{user: q.user, organization: name, grants: held, hidden: true}}, nil
 	}
 	return nil, err
 }
 
+// guestGrants are what a profile says of an organization that let in a team of the user, one a namespace.
+func guestGrants(own *selfv1alpha1.Profile, organization, namespace string) []viewv1alpha1.Grant {
+	var found []viewv1alpha1.Grant
+	for _, held := range own.Elsewhere {
+		for _, where := range held.Namespaces {
+			if held.Organization == organization && (namespace == "" || namespace == where) {
+				found = append(found, viewv1alpha1.Grant{
+					TargetNamespace: where, Role: held.Role, Via: held.Via, ExpiresAt: held.ExpiresAt,
+				})
+			}
+		}
+	}
+	return found
+}
+
 // ownStanding is what a profile says of one organization.
-func ownStanding(user string, place selfv1alpha1.ProfileOrganization) *standing {
+func ownStanding(
+	user string, place selfv1alpha1.ProfileOrganization, held []viewv1alpha1.Grant,
+) *standing {
 	member := &viewv1alpha1.Member{
 		User: user, Roles: place.Roles, Status: viewv1alpha1.MemberActive, SuspendedBecause: place.SuspendedBecause,
 		Source: viewv1alpha1.MemberSource{Type: viewv1alpha1.SourceType(place.Source)}, Teams: place.Teams,
@@ -187,7 +218,7 @@ func ownStanding(user string, place selfv1alpha1.ProfileOrganization) *standing 
 	if place.SuspendedBecause != "" {
 		member.Status = viewv1alpha1.MemberSuspended
 	}
-	return &standing{user: user, organization: place.Name, member: member, hidden: true}
+	return &standing{user: user, organization: place.Name, member: member, grants: held, hidden: true}
 }
 
 // ask reads members, grants and Memberships in an organization's namespace, or in all.

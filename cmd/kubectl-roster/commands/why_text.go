@@ -30,6 +30,8 @@ func explainStandings(user string, standings []*standing) string {
 // summary says in a few words how it stands.
 func (s *standing) summary() string {
 	switch {
+	case s.member == nil && s.hidden:
+		return "no member, but a team is let in"
 	case s.member == nil && len(s.grants) > 0:
 		return "no member, but holds something"
 	case s.member == nil:
@@ -205,6 +207,8 @@ func (s *standing) means(grant *viewv1alpha1.Grant) string {
 		return "as a member of a child team"
 	case first.Kind == "Team":
 		return "as a member of a team"
+	case first.Kind == "JoinRequest":
+		return "by a join request" + above
 	case first.Kind == "RoleBinding" && through:
 		return "by a binding" + above + " to a team"
 	case first.Kind == "RoleBinding":

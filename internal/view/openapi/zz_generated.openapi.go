@@ -21,6 +21,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.AnswerSpec{}.OpenAPIModelName():          schema_roster_api_self_v1alpha1_AnswerSpec(ref),
 		v1alpha1.AnswerStatus{}.OpenAPIModelName():        schema_roster_api_self_v1alpha1_AnswerStatus(ref),
 		v1alpha1.Profile{}.OpenAPIModelName():             schema_roster_api_self_v1alpha1_Profile(ref),
+		v1alpha1.ProfileGrant{}.OpenAPIModelName():        schema_roster_api_self_v1alpha1_ProfileGrant(ref),
 		v1alpha1.ProfileInvitation{}.OpenAPIModelName():   schema_roster_api_self_v1alpha1_ProfileInvitation(ref),
 		v1alpha1.ProfileList{}.OpenAPIModelName():         schema_roster_api_self_v1alpha1_ProfileList(ref),
 		v1alpha1.ProfileOrganization{}.OpenAPIModelName(): schema_roster_api_self_v1alpha1_ProfileOrganization(ref),
@@ -223,7 +224,7 @@ func schema_roster_api_self_v1alpha1_Profile(ref common.ReferenceCallback) commo
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Profile is what Roster knows of whoever asks: their organizations with roles and teams, and the invitations that wait for their answer. Its only name is me.",
+				Description: "Profile is what Roster knows of whoever asks: their organizations with roles and teams, what they hold elsewhere by a team that was let in, and the invitations that wait for their answer. Its only name is me.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -267,6 +268,24 @@ func schema_roster_api_self_v1alpha1_Profile(ref common.ReferenceCallback) commo
 								Schema: &spec.Schema{
 									SchemaProps: spec.SchemaProps{
 										Ref: ref(v1alpha1.ProfileOrganization{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"elsewhere": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "elsewhere is what the user holds in other organizations, by teams of theirs that were let in there.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ProfileGrant{}.OpenAPIModelName()),
 									},
 								},
 							},
@@ -319,7 +338,89 @@ func schema_roster_api_self_v1alpha1_Profile(ref common.ReferenceCallback) commo
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ProfileInvitation{}.OpenAPIModelName(), v1alpha1.ProfileOrganization{}.OpenAPIModelName(), v1alpha1.ProfileToken{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName()},
+			v1alpha1.ProfileGrant{}.OpenAPIModelName(), v1alpha1.ProfileInvitation{}.OpenAPIModelName(), v1alpha1.ProfileOrganization{}.OpenAPIModelName(), v1alpha1.ProfileToken{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_roster_api_self_v1alpha1_ProfileGrant(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ProfileGrant is a role that the user holds in an organization that has let in a team of theirs.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"organization": {
+						SchemaProps: spec.SchemaProps{
+							Description: "organization that let the team in.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"displayName": {
+						SchemaProps: spec.SchemaProps{
+							Description: "displayName is what people call the organization.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"role": {
+						SchemaProps: spec.SchemaProps{
+							Description: "role is the name of the Role.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"namespaces": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "namespaces are where the role holds.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"via": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "via is the chain of objects that gives the role, from the JoinRequest to the Team that lists the user.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(viewv1alpha1.Object{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"expiresAt": {
+						SchemaProps: spec.SchemaProps{
+							Description: "expiresAt is when it ends by itself.",
+							Ref:         ref(v1.Time{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"organization", "role"},
+			},
+		},
+		Dependencies: []string{
+			viewv1alpha1.Object{}.OpenAPIModelName(), v1.Time{}.OpenAPIModelName()},
 	}
 }
 

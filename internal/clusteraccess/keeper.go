@@ -1,0 +1,173 @@
+// Package clusteraccess keeps the ClusterRoles and ClusterRoleBindings that Roster makes what they are to be, and tells
+// where somebody else had changed or deleted them.
+package clusteraccess
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/internal/history"
+	"github.com/roster-dev/roster/internal/metrics"
+)
+
+// AnnotationWritten is a fingerprint of what Roster wrote into an object last. Where an object isn't what it is to be, and
+// the fingerprint is that of what it is to be, somebody else has changed it since.
+const AnnotationWritten = "roster.dev/written"
+
+// History keeps what happened.
+type History interface {
+	// Later records changes, without making anybody wait.
+	Later(changes ...history.Change)
+}
+
+// Keeper writes an object only where it isn't what it is to be.
+type Keeper struct {
+	client.Client
+	// History is told what was undone; nil: nobody is.
+	History History
+}
+
+// Source is what an object is made for.
+type Source struct {
+	// Object that the history tells of; of a kind that it records.
+	Object client.Object
+	// InForce: the object had been made before, so that one that isn't there was deleted.
+	InForce bool
+}
+
+// ClusterRole makes a ClusterRole what it is to be.
+func (k Keeper) ClusterRole(ctx context.Context, wanted *rbacv1.ClusterRole, source Source) error {
+	found := &rbacv1.ClusterRole{}
+	err := k.Get(ctx, client.ObjectKeyFromObject(wanted), found)
+	mark(wanted, wanted.Rules)
+	switch {
+	case apierrors.IsNotFound(err):
+		return k.make(ctx, wanted, source)
+	case err != nil:
+		return fmt.Errorf("get ClusterRole %s: %w", wanted.Name, err)
+	}
+	// With an aggregation rule Kubernetes would write other rules into it, again and again.
+	same := equality.Semantic.DeepEqual(found.Rules, wanted.Rules) && found.AggregationRule == nil
+	if same && carries(found, wanted) {
+		return nil
+	}
+	undoes := isOthersDoing(found, wanted, !same && source.InForce)
+	found.Rules, found.AggregationRule = wanted.Rules, nil
+	return k.update(ctx, found, wanted, undoes, source)
+}
+
+// ClusterRoleBinding makes a ClusterRoleBinding what it is to be.
+func (k Keeper) ClusterRoleBinding(ctx context.Context, wanted *rbacv1.ClusterRoleBinding, source Source) error {
+	found := &rbacv1.ClusterRoleBinding{}
+	err := k.Get(ctx, client.ObjectKeyFromObject(wanted), found)
+	mark(wanted, wanted.Subjects)
+	switch {
+	case apierrors.IsNotFound(err):
+		return k.make(ctx, wanted, source)
+	case err != nil:
+		return fmt.Errorf("get ClusterRoleBinding %s: %w", wanted.Name, err)
+	case found.RoleRef != wanted.RoleRef:
+		// A roleRef can't be updated, and a binding to another ClusterRole isn't what anybody was given.
+		if err := k.Delete(ctx, found); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete ClusterRoleBinding %s: %w", found.Name, err)
+		}
+		source.InForce = true
+		return k.make(ctx, wanted, source)
+	}
+	same := equality.Semantic.DeepEqual(found.Subjects, wanted.Subjects)
+	if same && carries(found, wanted) {
+		return nil
+	}
+	undoes := isOthersDoing(found, wanted, !same && source.InForce)
+	found.Subjects = wanted.Subjects
+	return k.update(ctx, found, wanted, undoes, source)
+}
+
+func (k Keeper) make(ctx context.Context, wanted client.Object, source Source) error {
+	if err := k.Create(ctx, wanted); err != nil {
+		return fmt.Errorf("make %s: %w", nameOf(wanted), err)
+	}
+	if source.InForce {
+		k.tell(wanted, source)
+	}
+	return nil
+}
+
+func (k Keeper) update(ctx context.Context, found, wanted client.Object, undoes bool, source Source) error {
+	found.SetLabels(merged(found.GetLabels(), wanted.GetLabels()))
+	found.SetAnnotations(merged(found.GetAnnotations(), wanted.GetAnnotations()))
+	if err := k.Update(ctx, found); err != nil {
+		return fmt.Errorf("update %s: %w", nameOf(wanted), err)
+	}
+	if undoes {
+		k.tell(found, source)
+	}
+	return nil
+}
+
+// tell has it recorded that an object was put right.
+func (k Keeper) tell(written client.Object, source Source) {
+	metrics.TamperingUndone.Inc()
+	if k.History == nil {
+		return
+	}
+	k.History.Later(history.TamperingUndone(source.Object, nameOf(written), written.GetResourceVersion()))
+}
+
+// isOthersDoing says of an object that isn't what it is to be whether Roster had made it so already. One without the mark has
+// lost it, where Roster had made it and it means something else now.
+func isOthersDoing(found, wanted client.Object, isChanged bool) bool {
+	written := found.GetAnnotations()[AnnotationWritten]
+	return written == wanted.GetAnnotations()[AnnotationWritten] || written == "" && isChanged
+}
+
+// mark writes down what an object is to mean.
+func mark(object client.Object, meaning any) {
+	// What comes from the API can be written as JSON.
+	text, _ := json.Marshal(meaning)
+	hash := sha256.Sum256(text)
+	const length = 16
+	object.SetAnnotations(merged(object.GetAnnotations(), map[string]string{
+		AnnotationWritten: hex.EncodeToString(hash[:])[:length],
+	}))
+}
+
+// carries says whether an object has the labels and annotations that it is to have, among others.
+func carries(found, wanted client.Object) bool {
+	return contains(found.GetLabels(), wanted.GetLabels()) && contains(found.GetAnnotations(), wanted.GetAnnotations())
+}
+
+func contains(all, some map[string]string) bool {
+	for key, value := range some {
+		if all[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+func merged(found, wanted map[string]string) map[string]string {
+	result := maps.Clone(found)
+	if result == nil {
+		result = map[string]string{}
+	}
+	maps.Copy(result, wanted)
+	return result
+}
+
+func nameOf(object client.Object) string {
+	kind := "ClusterRole"
+	if _, isBinding := object.(*rbacv1.ClusterRoleBinding); isBinding {
+		kind = "ClusterRoleBinding"
+	}
+	return kind + " " + object.GetName()
+}
