@@ -133,8 +133,8 @@ type JoinMail struct {
 	// +required
 	About JoinMailAbout `json:"about"`
 
-	// recipient is the first 16 hexadecimal digits of the SHA-256 of the username. Who asks sees this, and isn't to learn
-	// from it who the owners are.
+	// recipient is the first 16 hexadecimal digits of the HMAC-SHA-256 of the username, by the uid of the organization that is
+	// asked. Who asks sees this, and isn't to learn from it who the owners are, nor to find out by guessing names.
 	// +required
 	// +kubebuilder:validation:MaxLength=16
 	Recipient string `json:"recipient"`

@@ -87,7 +87,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	case rest:
 		return ctrl.Result{}, nil
 	case wait:
-		return ctrl.Result{RequeueAfter: due.Sub(r.Clock.Now())}, nil
+		// What has become due meanwhile is asked for too: nothing else would.
+		return ctrl.Result{RequeueAfter: max(due.Sub(r.Clock.Now()), time.Nanosecond)}, nil
 	}
 	err = r.act(ctx, request.NamespacedName)
 	if apierrors.IsConflict(err) {

@@ -71,7 +71,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, asked ctrl.Request) (ctrl.Re
 	case rest:
 		return ctrl.Result{}, nil
 	case wait:
-		return ctrl.Result{RequeueAfter: next.due.Sub(r.Clock.Now())}, nil
+		// What has become due meanwhile is asked for too: nothing else would.
+		return ctrl.Result{RequeueAfter: max(next.due.Sub(r.Clock.Now()), time.Nanosecond)}, nil
 	}
 	err := r.act(ctx, asked.NamespacedName)
 	if apierrors.IsConflict(err) {

@@ -48,7 +48,7 @@ func newOffice(request *v1alpha1.JoinRequest, users ...client.Object) *office {
 	scheme := runtime.NewScheme()
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 	o := &office{clock: clocktesting.NewFakePassiveClock(made)}
-	acme := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}
+	acme := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: "acme", UID: "o1"}}
 	acme.Spec.Owners = []v1alpha1.Username{"olga@acme.example", "otto", "olga@acme.example"}
 	store := fake.NewClientBuilder().WithScheme(scheme).
 		WithObjects(append(users, request, acme)...).WithStatusSubresource(request).
@@ -173,6 +173,8 @@ var _ = Describe("A join request", func() {
 			Expect(mail.LastError).To(Equal("naming the recipient: 550"))
 		}
 		Expect(o.mails).To(HaveLen(2), "what is refused for good isn't tried again")
+		Expect(request.Status.Mails[1].Recipient).NotTo(Equal(recipientOf(&v1alpha1.Organization{}, "otto")),
+			"who guesses a name can't tell whether it is an owner's")
 	})
 
 	DescribeTable("that is decided is mailed to who asked, once", func(

@@ -2,6 +2,7 @@ package joinmail
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -30,10 +31,12 @@ const (
 	recipientDigits = 16
 )
 
-// recipientOf stands for a username where who asks can read it.
-func recipientOf(username string) string {
-	hash := sha256.Sum256([]byte(username))
-	return hex.EncodeToString(hash[:])[:recipientDigits]
+// recipientOf stands for a username where who asks can read it. They can guess names, but not the uid of the organization that
+// they ask, which they don't see.
+func recipientOf(organization *v1alpha1.Organization, username string) string {
+	hash := hmac.New(sha256.New, []byte(organization.UID))
+	hash.Write([]byte(username))
+	return hex.EncodeToString(hash.Sum(nil))[:recipientDigits]
 }
 
 // gather notes whom to mail, once: an owner who is named later isn't mailed what waits already.
@@ -42,19 +45,19 @@ func (r *Reconciler) gather(ctx context.Context, request *v1alpha1.JoinRequest) 
 		return r.unmailed(ctx, request, err)
 	}
 	before, about := request.DeepCopy(), r.aboutOf(request)
-	usernames, err := r.recipients(ctx, request, about)
+	recipients, err := r.recipients(ctx, request, about)
 	if err != nil {
 		return err
 	}
-	for _, username := range usernames {
-		if find(request, about, recipientOf(username)) != nil {
+	for _, one := range recipients {
+		if find(request, about, one.mark) != nil {
 			continue
 		}
-		person, err := mailer.Find(ctx, r.Client, username)
+		person, err := mailer.Find(ctx, r.Client, one.username)
 		if err != nil {
 			return err
 		}
-		mail := v1alpha1.JoinMail{About: about, Recipient: recipientOf(username)}
+		mail := v1alpha1.JoinMail{About: about, Recipient: one.mark}
 		if person.Address == "" || person.Deactivated {
 			mail.Delivery, mail.LastError = v1alpha1.MailFailed, noAddress
 		}
@@ -64,22 +67,29 @@ func (r *Reconciler) gather(ctx context.Context, request *v1alpha1.JoinRequest) 
 	return status.Update(ctx, r.Client, before, request)
 }
 
-// recipients are the usernames of those whom a mail is for.
+// recipient is somebody whom a mail is for, with what stands for them in the status.
+type recipient struct{ username, mark string }
+
+// recipients are those whom a mail is for.
 func (r *Reconciler) recipients(
 	ctx context.Context, request *v1alpha1.JoinRequest, about v1alpha1.JoinMailAbout,
-) ([]string, error) {
-	if about != v1alpha1.JoinMailRequested {
-		return []string{request.Spec.RequestedBy}, nil
-	}
+) ([]recipient, error) {
 	organization, err := r.organization(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	var usernames []string
-	for _, owner := range organization.Spec.Owners {
-		usernames = append(usernames, string(owner))
+	usernames := []string{request.Spec.RequestedBy}
+	if about == v1alpha1.JoinMailRequested {
+		usernames = nil
+		for _, owner := range organization.Spec.Owners {
+			usernames = append(usernames, string(owner))
+		}
 	}
-	return usernames, nil
+	var found []recipient
+	for _, username := range usernames {
+		found = append(found, recipient{username, recipientOf(organization, username)})
+	}
+	return found, nil
 }
 
 // organization is the one that is asked.
@@ -149,10 +159,10 @@ func (r *Reconciler) send(ctx context.Context, request *v1alpha1.JoinRequest, ma
 
 // username is whom a mail is for; empty for an owner who is none any more.
 func (r *Reconciler) username(ctx context.Context, request *v1alpha1.JoinRequest, mail *v1alpha1.JoinMail) (string, error) {
-	usernames, err := r.recipients(ctx, request, mail.About)
-	for _, username := range usernames {
-		if recipientOf(username) == mail.Recipient {
-			return username, err
+	recipients, err := r.recipients(ctx, request, mail.About)
+	for _, one := range recipients {
+		if one.mark == mail.Recipient {
+			return one.username, err
 		}
 	}
 	return "", err

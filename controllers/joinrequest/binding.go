@@ -2,6 +2,7 @@ package joinrequest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,9 @@ func (r *Reconciler) approve(ctx context.Context, request *v1alpha1.JoinRequest,
 	request.Status.Phase = v1alpha1.JoinRequestApproved
 	binding, err := r.binding(ctx, request)
 	if err != nil {
+		if says := obstacle(err, ""); says != "" {
+			status.Report(request, status.Readiness{State: status.Progressing, Reason: "NotInForce", Message: says})
+		}
 		return err
 	}
 	wasMade := request.Status.RoleBinding != ""
@@ -44,6 +48,23 @@ func (r *Reconciler) approve(ctx context.Context, request *v1alpha1.JoinRequest,
 	return nil
 }
 
+// foreignBindingError is the name of a RoleBinding that somebody else made where that of a request is to be.
+type foreignBindingError string
+
+// Error says what to do.
+func (f foreignBindingError) Error() string {
+	return fmt.Sprintf("RoleBinding %s isn't this join request's own; delete it, and this goes on", string(f))
+}
+
+// obstacle says what keeps a request from being carried out. What the API server said isn't for who asks, who reads it too.
+func obstacle(err error, otherwise string) string {
+	var foreign foreignBindingError
+	if errors.As(err, &foreign) {
+		return foreign.Error()
+	}
+	return otherwise
+}
+
 // binding is the RoleBinding of a request, as the API server has it, or nil.
 func (r *Reconciler) binding(ctx context.Context, request *v1alpha1.JoinRequest) (*v1alpha1.RoleBinding, error) {
 	binding := &v1alpha1.RoleBinding{}
@@ -55,7 +76,7 @@ func (r *Reconciler) binding(ctx context.Context, request *v1alpha1.JoinRequest)
 		return nil, fmt.Errorf("get RoleBinding %s: %w", key, err)
 	}
 	if !metav1.IsControlledBy(binding, request) {
-		return nil, fmt.Errorf("RoleBinding %s isn't this join request's own; delete it, and this goes on", key)
+		return nil, foreignBindingError(key.Name)
 	}
 	return binding, nil
 }

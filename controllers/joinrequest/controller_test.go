@@ -228,6 +228,23 @@ var _ = Describe("A join request", func() {
 		Expect(w.given(ctx).UID).To(Equal(made.UID))
 	})
 
+	It("says what stands in its way where somebody else made its RoleBinding, and goes on once that is gone", func(
+		ctx SpecContext,
+	) {
+		w := newWorld(asked(decided(v1alpha1.JoinApproved)))
+		squatting := &v1alpha1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: "org-acme", Name: bindingOfRequest}}
+		Expect(w.Create(ctx, squatting)).To(Succeed())
+		Expect(w.pass(ctx)).Error().To(HaveOccurred())
+		request := &v1alpha1.JoinRequest{}
+		Expect(w.Get(ctx, key, request)).To(Succeed())
+		Expect(ready(request)).To(Equal("False NotInForce"))
+		Expect(meta.FindStatusCondition(request.Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal(
+			"RoleBinding " + bindingOfRequest + " isn't this join request's own; delete it, and this goes on"))
+		Expect(w.Delete(ctx, squatting)).To(Succeed())
+		w.settled(ctx)
+		Expect(w.given(ctx).Spec.Subjects).To(HaveLen(1))
+	})
+
 	It("begins again where somebody else wrote it meanwhile, though that was a status and wakes nobody", func(ctx SpecContext) {
 		w := newWorld(asked(decided(v1alpha1.JoinRejected)))
 		w.beforeStatus = func(ctx context.Context) error {

@@ -93,7 +93,7 @@ func (r *Reconciler) over(
 	readiness := status.Readiness{State: status.Held, Reason: reason, Message: message}
 	if err != nil || !gone {
 		readiness = status.Readiness{State: status.Progressing, Reason: reason,
-			Message: "access that is to be taken away can't be taken yet, and is tried again"}
+			Message: obstacle(err, "access that is to be taken away can't be taken yet, and is tried again")}
 	}
 	status.Report(request, readiness)
 	return err
