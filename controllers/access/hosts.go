@@ -125,8 +125,8 @@ func (r *Reconciler) roleBindingChanged(ctx context.Context, object client.Objec
 	return organizations, err
 }
 
-// released lets through RoleBindings that Roster has let go and somebody else's finalizer keeps: a team that one of them let in
-// may go now. Where nobody keeps them, that they are gone says so.
+// released lets through RoleBindings that Roster has let go and somebody else's finalizer keeps: a team that one of them let
+// in may go now. Where nobody keeps them, that they are gone says so.
 func released() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc: func(event.CreateEvent) bool { return false },

@@ -82,8 +82,8 @@ func (s *organizationSync) reportOutside(team *v1alpha1.Team) {
 }
 
 // isLetIn says whether another organization's RoleBinding still stands for a team. The one of that uid: another team of the
-// name gets nothing by it. One that is being deleted stands until Roster's finalizer is off, which is when its access is gone:
-// whatever else holds it up in the other organization doesn't hold up this one.
+// name gets nothing by it. One that is being deleted stands until Roster's finalizer is off, which is when its access is
+// gone: whatever else holds it up in the other organization doesn't hold up this one.
 func (s *organizationSync) isLetIn(ctx context.Context, object client.Object) (bool, error) {
 	team, isTeam := object.(*v1alpha1.Team)
 	if !isTeam {
