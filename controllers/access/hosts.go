@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -122,6 +123,19 @@ func (r *Reconciler) roleBindingChanged(ctx context.Context, object client.Objec
 		}
 	}
 	return organizations, err
+}
+
+// released lets through RoleBindings that Roster has let go and somebody else's finalizer keeps: a team that one of them let
+// in may go now. Where nobody keeps them, that they are gone says so.
+func released() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false },
+		DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(change event.UpdateEvent) bool {
+			return controllerutil.ContainsFinalizer(change.ObjectOld, v1alpha1.Finalizer) &&
+				!controllerutil.ContainsFinalizer(change.ObjectNew, v1alpha1.Finalizer)
+		},
+	}
 }
 
 // joinRequestChanged: the organization that is asked counts what is pending, and the one that asks says it of its team.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/snapshot"
@@ -81,7 +82,8 @@ func (s *organizationSync) reportOutside(team *v1alpha1.Team) {
 }
 
 // isLetIn says whether another organization's RoleBinding still stands for a team. The one of that uid: another team of the
-// name gets nothing by it.
+// name gets nothing by it. One that is being deleted stands until Roster's finalizer is off, which is when its access is
+// gone: whatever else holds it up in the other organization doesn't hold up this one.
 func (s *organizationSync) isLetIn(ctx context.Context, object client.Object) (bool, error) {
 	team, isTeam := object.(*v1alpha1.Team)
 	if !isTeam {
@@ -92,6 +94,7 @@ func (s *organizationSync) isLetIn(ctx context.Context, object client.Object) (b
 		return subject.Organization == s.result.Organization && subject.UID == string(team.UID)
 	}
 	return slices.ContainsFunc(bindings, func(binding *v1alpha1.RoleBinding) bool {
-		return slices.ContainsFunc(binding.Spec.Subjects, names)
+		stands := binding.DeletionTimestamp == nil || controllerutil.ContainsFinalizer(binding, v1alpha1.Finalizer)
+		return stands && slices.ContainsFunc(binding.Spec.Subjects, names)
 	}), err
 }

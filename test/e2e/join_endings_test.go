@@ -112,6 +112,23 @@ var _ = Describe("A team that was let in", func() {
 		expect.Refused(ctx, "bo@less-agency", "list pods", "less-vault")
 	})
 
+	It("can be deleted though the other organization holds up the RoleBinding that let it in", func(ctx SpecContext) {
+		team := agency(ctx, "stuck-agency")
+		customer(ctx, "stuck")
+		request := letIn(ctx, "stuck", "stuck-agency", "developer")
+		binding := &v1alpha1.RoleBinding{ObjectMeta: expectations.InOrganization("stuck", request.Status.RoleBinding)}
+		Expect(patchAs(ctx, "olga@stuck", binding,
+			`{"metadata": {"finalizers": ["roster.dev/access", "stuck.example/mine"]}}`)).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) {
+			Expect(patchAs(ctx, "olga@stuck", binding, `{"metadata": {"finalizers": null}}`)).To(Succeed())
+		})
+		expect.Delete(ctx, team)
+		expect.Gone(ctx, team)
+		expect.Refused(ctx, "bo@stuck-agency", "create deployments.apps", "stuck-shop")
+		Expect(k8s.Get(ctx, client.ObjectKeyFromObject(binding), binding)).To(Succeed())
+		Expect(binding.Finalizers).To(ConsistOf("stuck.example/mine"))
+	})
+
 	It("keeps its access when who asked speaks for it no more and would withdraw", func(ctx SpecContext) {
 		agency(ctx, "left-agency")
 		customer(ctx, "left")
