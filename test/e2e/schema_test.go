@@ -517,8 +517,8 @@ var _ = Describe("kubectl", func() {
 		output, err := cluster.Kubectl(ctx, "api-resources", "--categories=roster", "-o", "name", "--sort-by=name")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(strings.Fields(output)).To(ConsistOf(
-			"joinrequests.roster.dev", "memberships.roster.dev", "organizations.roster.dev", "projects.roster.dev",
-			"rolebindings.roster.dev", "roles.roster.dev", "teams.roster.dev", "users.roster.dev"))
+			"apitokens.roster.dev", "joinrequests.roster.dev", "memberships.roster.dev", "organizations.roster.dev",
+			"projects.roster.dev", "rolebindings.roster.dev", "roles.roster.dev", "teams.roster.dev", "users.roster.dev"))
 	})
 })
 
