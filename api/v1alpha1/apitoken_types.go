@@ -183,6 +183,11 @@ type APITokenStatus struct {
 	// +optional
 	LastUsedAt *metav1.Time `json:"lastUsedAt,omitempty"`
 
+	// lastUsed says the same for people to read, or that it is unknown, which isn't never.
+	// +optional
+	// +kubebuilder:default=unknown
+	LastUsed string `json:"lastUsed,omitempty"`
+
 	// secretName is the Secret that holds the token.
 	// +optional
 	SecretName string `json:"secretName,omitempty"`
@@ -191,6 +196,9 @@ type APITokenStatus struct {
 	// +optional
 	ServiceAccount string `json:"serviceAccount,omitempty"`
 }
+
+// Use records when the token was last used.
+func (s *APITokenStatus) Use(at metav1.Time) { s.LastUsedAt, s.LastUsed = &at, readable(at) }
 
 // APIToken is a credential for automation, never stronger than the user it belongs to.
 //
@@ -202,7 +210,7 @@ type APITokenStatus struct {
 // +kubebuilder:printcolumn:name=Roles,type=string,JSONPath=`.spec.roles`
 // +kubebuilder:printcolumn:name=Phase,type=string,JSONPath=`.status.phase`
 // +kubebuilder:printcolumn:name=Expires,type=string,JSONPath=`.status.expiresAt`
-// +kubebuilder:printcolumn:name=Last-Used,type=date,JSONPath=`.status.lastUsedAt`
+// +kubebuilder:printcolumn:name=Last-Used,type=string,JSONPath=`.status.lastUsed`
 // +kubebuilder:printcolumn:name=Ready,type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",message="an API token's name has at most 63 characters and no dot; choose another one",fieldPath=".metadata"
@@ -213,6 +221,7 @@ type APIToken struct {
 	// +required
 	Spec APITokenSpec `json:"spec"`
 	// +optional
+	// +kubebuilder:default={}
 	Status APITokenStatus `json:"status,omitempty"`
 }
 

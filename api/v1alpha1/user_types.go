@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // UserSpec is what is known of a person across organizations.
 //
@@ -95,7 +99,18 @@ type UserStatus struct {
 	// lastSeenAt is when the user last used the API, where that is recorded.
 	// +optional
 	LastSeenAt *metav1.Time `json:"lastSeenAt,omitempty"`
+
+	// lastSeen says the same for people to read, or that it is unknown, which isn't never.
+	// +optional
+	// +kubebuilder:default=unknown
+	LastSeen string `json:"lastSeen,omitempty"`
 }
+
+// See records when the user was last seen.
+func (s *UserStatus) See(at metav1.Time) { s.LastSeenAt, s.LastSeen = &at, readable(at) }
+
+// readable is an instant as columns of kubectl show it.
+func readable(at metav1.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // UserOrganization is a user's place in an organization.
 type UserOrganization struct {
@@ -122,7 +137,7 @@ type UserOrganization struct {
 // +kubebuilder:printcolumn:name=Username,type=string,JSONPath=`.spec.username`
 // +kubebuilder:printcolumn:name=MFA,type=boolean,JSONPath=`.spec.mfa.enrolled`
 // +kubebuilder:printcolumn:name=Organizations,type=integer,JSONPath=`.status.organizationCount`
-// +kubebuilder:printcolumn:name=Last-Seen,type=date,JSONPath=`.status.lastSeenAt`
+// +kubebuilder:printcolumn:name=Last-Seen,type=string,JSONPath=`.status.lastSeen`
 // +kubebuilder:printcolumn:name=Age,type=date,JSONPath=`.metadata.creationTimestamp`
 type User struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -131,6 +146,7 @@ type User struct {
 	// +required
 	Spec UserSpec `json:"spec"`
 	// +optional
+	// +kubebuilder:default={}
 	Status UserStatus `json:"status,omitempty"`
 }
 

@@ -127,7 +127,7 @@ func (r *Recorder) record(ctx context.Context, who identity, at metav1.Time, tok
 			return err
 		}
 		token = token.DeepCopy()
-		token.Status.LastUsedAt = &at
+		token.Status.Use(at)
 		return r.update(ctx, token)
 	}
 	var users v1alpha1.UserList
@@ -140,7 +140,7 @@ func (r *Recorder) record(ctx context.Context, who identity, at metav1.Time, tok
 			continue
 		}
 		user := users.Items[i].DeepCopy()
-		user.Status.LastSeenAt = &at
+		user.Status.See(at)
 		if err := r.update(ctx, user); err != nil {
 			return err
 		}

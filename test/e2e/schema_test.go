@@ -494,7 +494,7 @@ var _ = Describe("kubectl", func() {
 		Expect(row).To(HavePrefix("makers editor 1 1 project True"))
 		header, row = table(ctx, "usr", user.Name)
 		Expect(header).To(Equal("NAME USERNAME MFA ORGANIZATIONS LAST-SEEN AGE"))
-		Expect(row).To(HavePrefix(user.Name + " bo@schema-columns.example false 3"))
+		Expect(row).To(HavePrefix(user.Name + " bo@schema-columns.example false 3 unknown "))
 	})
 
 	It("finds Memberships by user, Users by username and email, and Organizations by parent", func(ctx SpecContext) {
