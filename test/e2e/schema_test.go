@@ -495,6 +495,13 @@ var _ = Describe("kubectl", func() {
 		header, row = table(ctx, "usr", user.Name)
 		Expect(header).To(Equal("NAME USERNAME MFA ORGANIZATIONS LAST-SEEN AGE"))
 		Expect(row).To(HavePrefix(user.Name + " bo@schema-columns.example false 3 unknown "))
+		token := &v1alpha1.APIToken{ObjectMeta: expectations.InOrganization(acme.Name, "ci"), Spec: v1alpha1.APITokenSpec{
+			User: v1alpha1.Username(acme.user("bo")), Roles: roles("viewer"), Projects: objectNames("shop"),
+		}}
+		made(ctx, token)
+		header, row = table(ctx, "tok", "ci", "-n", acme.namespace())
+		Expect(header).To(Equal("NAME USER ROLES PHASE EXPIRES LAST-USED AGE"))
+		Expect(row).To(MatchRegexp(`^ci bo@schema-columns.example \["viewer"\] Active \S+ unknown `))
 	})
 
 	It("finds Memberships by user, Users by username and email, and Organizations by parent", func(ctx SpecContext) {
