@@ -4,6 +4,7 @@ package admission
 type rule string
 
 const (
+	ruleAcceptanceRequired      rule = "acceptance-required"
 	ruleBeyondOwnRights         rule = "beyond-own-rights"
 	ruleDuplicateMembership     rule = "duplicate-membership"
 	ruleDuplicateUser           rule = "duplicate-user"
@@ -39,8 +40,8 @@ const (
 
 // rules are all of them.
 var rules = []rule{
-	ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated, ruleIncludesCycle, ruleJoinClosed,
-	ruleJoinDuplicate, ruleJoinFlood, ruleJoinRelated, ruleJoinUnknown, ruleLastOwner, ruleMFAWithoutOwner,
+	ruleAcceptanceRequired, ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated,
+	ruleIncludesCycle, ruleJoinClosed, ruleJoinDuplicate, ruleJoinFlood, ruleJoinRelated, ruleJoinUnknown, ruleLastOwner, ruleMFAWithoutOwner,
 	ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName, ruleNamespaceShared,
 	ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal, ruleRoleNameTaken,
 	ruleServiceAccountElsewhere, ruleServiceAccountTooStrong, ruleSuspendedOwner, ruleTokenExceedsUser,

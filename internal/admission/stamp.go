@@ -32,8 +32,9 @@ const systemPrefix = "system:"
 // Organization without owners is its owner, and a Membership may have to be accepted. A new Project gets the finalizer, which
 // must be there before its namespaces are: so it takes no write of its own.
 type Stamper struct {
-	// Live reads from the API server itself.
-	Live client.Reader
+	// Cached reads from the caches: what has only just changed is for the Validator to find out, which can do so while it
+	// waits for other answers.
+	Cached client.Reader
 }
 
 // stamped is what the stamps depend on. The spec stays as it came: a Team of thousands is compared, not understood.

@@ -39,7 +39,7 @@ func (s Stamper) invitationPatch(
 	required := spec.User == ""
 	if !required {
 		var err error
-		if required, err = s.requiresAcceptance(ctx, request.Namespace); err != nil {
+		if required, err = requiresAcceptance(ctx, s.Cached, request.Namespace); err != nil {
 			return nil, err
 		}
 	}
@@ -49,13 +49,14 @@ func (s Stamper) invitationPatch(
 	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/spec/invitation", map[string]any{})}, nil
 }
 
-func (s Stamper) requiresAcceptance(ctx context.Context, namespace string) (bool, error) {
+// requiresAcceptance says whether who becomes a member of a namespace's organization has to accept that.
+func requiresAcceptance(ctx context.Context, reader client.Reader, namespace string) (bool, error) {
 	name, ok := v1alpha1.OrganizationOf(namespace)
 	if !ok {
 		return false, nil
 	}
 	organization := &v1alpha1.Organization{}
-	if err := s.Live.Get(ctx, client.ObjectKey{Name: name}, organization); err != nil {
+	if err := reader.Get(ctx, client.ObjectKey{Name: name}, organization); err != nil {
 		// One that isn't there yet requires nothing yet.
 		return false, client.IgnoreNotFound(err)
 	}
