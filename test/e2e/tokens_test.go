@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -322,6 +323,11 @@ var _ = Describe("An API token of who is held back", func() {
 		} {
 			Expect(cluster.Kubectl(ctx, arguments...)).NotTo(ContainSubstring(text), "kubectl %v", arguments)
 		}
+		status, metrics, err := newScraper(ctx, "token-scraper", true).get(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(status).To(Equal(http.StatusOK))
+		Expect(strings.Contains(metrics, text)).To(BeFalse(), "metrics")
+		// What the API server keeps in its audit log is what it sends as its audit stream.
 		for _, pattern := range []string{"*.log", "*.db*"} {
 			files, err := filepath.Glob(filepath.Join(cluster.Directory, pattern))
 			Expect(err).NotTo(HaveOccurred())
