@@ -61,11 +61,11 @@ func conditionOf(record *record, present report.Month, unmailed error) metav1.Co
 	var problems []string
 	sent := 0
 	for _, delivery := range record.Deliveries {
-		if delivery.State == v1alpha1.MailSent {
+		if delivery.Delivery == v1alpha1.MailSent {
 			sent++
 			continue
 		}
-		problems = append(problems, fmt.Sprintf("%s: %s: %s", delivery.whom(), delivery.State, delivery.Error))
+		problems = append(problems, fmt.Sprintf("%s: %s: %s", delivery.whom(), delivery.Delivery, delivery.LastError))
 	}
 	condition.Status, condition.Reason = metav1.ConditionTrue, reasonSent
 	condition.Message = fmt.Sprintf("the report of %s was mailed to %d of %d recipients", record.Month, sent, len(record.Deliveries))

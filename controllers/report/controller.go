@@ -5,27 +5,20 @@ package report
 import (
 	"context"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
-	"github.com/roster-dev/roster/internal/mail"
+	"github.com/roster-dev/roster/internal/mailer"
 	"github.com/roster-dev/roster/internal/reports"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
@@ -33,17 +26,9 @@ import (
 const (
 	// workers make and send reports at the same time.
 	workers = 2
-	// recordTimeout is how long the outcome of an attempt may take to be written when the manager stops.
-	recordTimeout = 5 * time.Second
 	// again is how soon a request comes back that met somebody else's write.
 	again = time.Millisecond
 )
-
-// Mailer knows the server that mails are sent by now.
-type Mailer interface {
-	// Settings are the present ones; see mailer.ErrNoSettings.
-	Settings(ctx context.Context) (mail.Settings, error)
-}
 
 // Reconciler keeps and mails the monthly reports.
 type Reconciler struct {
@@ -52,17 +37,10 @@ type Reconciler struct {
 	Live client.Reader
 	// Clock says which month it is.
 	Clock clock.PassiveClock
-	// Mailer knows the server.
-	Mailer Mailer
-	// Send hands a mail to the server. Left out: by SMTP.
-	Send func(ctx context.Context, settings mail.Settings, message mail.Message) error
+	// Office makes the attempts to mail them.
+	Office *mailer.Office
 	// Store keeps the reports.
 	Store *reports.Store
-
-	// outcomes of attempts that couldn't be written down yet, by attempt.
-	outcomes sync.Map
-	// settingsChanged is when the settings changed last, in seconds, as far as this process has seen.
-	settingsChanged atomic.Int64
 }
 
 // SetupWithManager registers the controller. The cache is the one that holds the Secret with the mail settings.
@@ -71,7 +49,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager, secrets cache.Cache)
 		Named("report").
 		For(&v1alpha1.Organization{}, builder.WithPredicates(
 			predicate.GenerationChangedPredicate{}, predicate.NewPredicateFuncs(isConcerned))).
-		WatchesRawSource(source.Kind(secrets, &corev1.Secret{}, r.settingsHandler())).
+		WatchesRawSource(r.Office.Watch(secrets, r.waiting)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(r)
 }
@@ -82,32 +60,19 @@ func isConcerned(object client.Object) bool {
 	return ok && !organization.IsPersonal() && (organization.Spec.Reports.Monthly || isTold(organization))
 }
 
-type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
-
-// settingsHandler has the mails tried again that wait for other settings.
-func (r *Reconciler) settingsHandler() handler.TypedEventHandler[*corev1.Secret, ctrl.Request] {
-	return handler.TypedFuncs[*corev1.Secret, ctrl.Request]{
-		CreateFunc: func(ctx context.Context, change event.TypedCreateEvent[*corev1.Secret], queue queue) {
-			if !change.IsInInitialList {
-				r.retry(ctx, queue)
-			}
-		},
-		UpdateFunc: func(ctx context.Context, _ event.TypedUpdateEvent[*corev1.Secret], queue queue) { r.retry(ctx, queue) },
-	}
-}
-
-func (r *Reconciler) retry(ctx context.Context, queue queue) {
-	r.settingsChanged.Store(r.Clock.Now().Unix())
+// waiting are the organizations whose mails may wait for other settings.
+func (r *Reconciler) waiting(ctx context.Context) ([]ctrl.Request, error) {
 	var organizations v1alpha1.OrganizationList
 	if err := r.List(ctx, &organizations, snapshot.Shared); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "list the organizations whose reports wait for mail settings")
-		return
+		return nil, err
 	}
+	var requests []ctrl.Request
 	for i := range organizations.Items {
 		if organizations.Items[i].Spec.Reports.Monthly {
-			queue.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&organizations.Items[i])})
+			requests = append(requests, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&organizations.Items[i])})
 		}
 	}
+	return requests, nil
 }
 
 // Reconcile does for one organization what is due, step by step, and comes back when the next is.
@@ -141,7 +106,7 @@ func (r *Reconciler) follow(ctx context.Context, organization *v1alpha1.Organiza
 			return ctrl.Result{}, err
 		}
 		now := r.Clock.Now()
-		next := decide(kept.record, now, time.Unix(r.settingsChanged.Load(), 0))
+		next := decide(kept.record, now, r.Office)
 		if next.step == wait {
 			return ctrl.Result{RequeueAfter: next.due.Sub(now)}, r.tell(ctx, organization, kept.record, nil)
 		}
@@ -168,7 +133,7 @@ func (r *Reconciler) act(
 	case take:
 		return nil, r.take(ctx, organization, kept, next.month)
 	case settle:
-		return nil, r.settle(ctx, organization, next.delivery)
+		return nil, r.settle(ctx, organization, kept, next.delivery)
 	case send:
 		return r.mail(ctx, organization, kept, next.delivery)
 	}

@@ -116,11 +116,11 @@ func (i indexer) IndexField(_ context.Context, object client.Object, field strin
 // on is a controller that has just started, on what was there before.
 func (o *office) on(store client.Client) *Reconciler {
 	return &Reconciler{
-		Client: store, Live: store, Clock: o.clock, Mailer: o, Store: &reports.Store{Live: store, Writer: store},
-		Send: func(_ context.Context, _ mail.Settings, message mail.Message) error {
+		Client: store, Live: store, Clock: o.clock, Store: &reports.Store{Live: store, Writer: store},
+		Office: &mailer.Office{Source: o, Clock: o.clock, Hand: func(_ context.Context, _ mail.Settings, message mail.Message) error {
 			o.mails = append(o.mails, message)
 			return o.answers[message.To.Address]
-		},
+		}},
 	}
 }
 

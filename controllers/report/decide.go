@@ -37,12 +37,12 @@ type decision struct {
 
 // decide is what is to be done at an instant. Of several months that were missed only the last is reported: there is only
 // the present to tell of.
-func decide(record *record, now, settingsChanged time.Time) decision {
+func decide(record *record, now time.Time, office *mailer.Office) decision {
 	if record == nil {
 		return decision{step: begin}
 	}
 	for i := range record.Deliveries {
-		if record.Deliveries[i].State == v1alpha1.MailSending {
+		if record.Deliveries[i].Delivery == v1alpha1.MailSending {
 			return decision{step: settle, delivery: i}
 		}
 	}
@@ -52,18 +52,11 @@ func decide(record *record, now, settingsChanged time.Time) decision {
 	}
 	next := decision{step: wait, due: nextMonth(now)}
 	for i := range record.Deliveries {
-		delivery := &record.Deliveries[i]
-		switch delivery.State {
-		case "":
+		switch step, due := office.Next(record.Deliveries[i].MailState); {
+		case step == mailer.Send:
 			return decision{step: send, delivery: i}
-		case v1alpha1.MailRetrying:
-			due := delivery.AttemptedAt.Add(mailer.RetryAfter(delivery.Attempts))
-			if !now.Before(due) || delivery.AttemptedAt.Time.Before(settingsChanged) {
-				return decision{step: send, delivery: i}
-			}
-			if due.Before(next.due) {
-				next.due = due
-			}
+		case step == mailer.Wait && due.Before(next.due):
+			next.due = due
 		}
 	}
 	return next

@@ -10,9 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
-	"k8s.io/client-go/util/retry"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
@@ -84,8 +82,10 @@ func (r *Reconciler) recipients(ctx context.Context, organization *v1alpha1.Orga
 			continue
 		}
 		found = append(found, delivery{
-			Owner: string(owner), State: v1alpha1.MailFailed,
-			Error: "no mail address is known: set spec.email of the User, or name spec.reports.recipients",
+			Owner: string(owner), MailState: v1alpha1.MailState{
+				Delivery:  v1alpha1.MailFailed,
+				LastError: "no mail address is known: set spec.email of the User, or name spec.reports.recipients",
+			},
 		})
 	}
 	return found, nil
@@ -96,7 +96,7 @@ func (r *Reconciler) recipients(ctx context.Context, organization *v1alpha1.Orga
 func (r *Reconciler) mail(
 	ctx context.Context, organization *v1alpha1.Organization, kept *kept, number int,
 ) (unmailed, err error) {
-	settings, err := r.Mailer.Settings(ctx)
+	settings, err := r.Office.Settings(ctx)
 	var invalid *mailer.SettingsError
 	if errors.Is(err, mailer.ErrNoSettings) || errors.As(err, &invalid) {
 		return err, nil
@@ -113,10 +113,7 @@ func (r *Reconciler) mail(
 		return nil, err
 	}
 	attempted := &kept.Deliveries[number]
-	attempted.State, attempted.Error = v1alpha1.MailSending, ""
-	attempted.Attempts++
-	now := r.now()
-	attempted.AttemptedAt = &now
+	r.Office.Begin(&attempted.MailState)
 	message, err := messageOf(settings, organization, content, attempted)
 	if err != nil {
 		return nil, err
@@ -124,20 +121,8 @@ func (r *Reconciler) mail(
 	if err := r.write(ctx, organization, kept); err != nil {
 		return nil, err
 	}
-	failure := r.send(ctx, settings, message)
-	done := outcome{state: mailer.OutcomeOf(failure).Delivery}
-	if failure != nil {
-		done.problem = failure.Error()
-	}
-	r.outcomes.Store(attemptOf(organization, kept.record, number), done)
-	return nil, r.settle(ctx, organization, number)
-}
-
-func (r *Reconciler) send(ctx context.Context, settings mail.Settings, message mail.Message) error {
-	if r.Send != nil {
-		return r.Send(ctx, settings, message)
-	}
-	return mail.NewSender(settings).Send(ctx, message)
+	r.Office.Deliver(ctx, attemptOf(organization, kept.record, number), settings, message)
+	return nil, r.settle(ctx, organization, kept, number)
 }
 
 // messageOf is the mail of a month to one recipient. It has the same ID at each attempt.
@@ -160,48 +145,22 @@ func messageOf(
 	}, nil
 }
 
-// attempt is one attempt of one mail.
-type attempt struct {
-	organization types.UID
-	month, to    string
-	number       int32
-}
-
-// outcome is how it ended.
-type outcome struct {
-	state   v1alpha1.MailDelivery
-	problem string
-}
-
-func attemptOf(organization *v1alpha1.Organization, record *record, number int) attempt {
+func attemptOf(organization *v1alpha1.Organization, record *record, number int) mailer.Attempt {
 	delivery := record.Deliveries[number]
-	return attempt{organization.UID, record.Month, delivery.To, delivery.Attempts}
+	return mailer.Attempt{Object: organization.UID, Mail: record.Month + " " + delivery.To, Number: delivery.Attempts}
 }
 
-// settle writes down how an attempt ended. Where nobody knows, Roster was stopped in the middle, and says so.
-func (r *Reconciler) settle(ctx context.Context, organization *v1alpha1.Organization, number int) error {
-	// A manager that is told to stop still writes it down.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+// settle writes down how an attempt ended, if that is still the last one.
+func (r *Reconciler) settle(ctx context.Context, organization *v1alpha1.Organization, begun *kept, number int) error {
+	attempt := attemptOf(organization, begun.record, number)
+	return r.Office.Settle(ctx, attempt, func(ctx context.Context, ended mailer.Outcome) error {
 		kept, err := r.read(ctx, organization)
 		if err != nil || kept.record == nil || number >= len(kept.Deliveries) ||
-			kept.Deliveries[number].State != v1alpha1.MailSending {
+			attemptOf(organization, kept.record, number) != attempt || kept.Deliveries[number].Delivery != v1alpha1.MailSending {
 			return err
 		}
-		delivery := &kept.Deliveries[number]
-		which := attemptOf(organization, kept.record, number)
-		delivery.State = v1alpha1.MailUnknown
-		delivery.Error = "Roster was stopped while the mail was being sent: it may have been sent or not, and isn't sent again"
-		if found, ok := r.outcomes.Load(which); ok {
-			ended := found.(outcome)
-			delivery.State, delivery.Error = ended.state, ended.problem
-		}
-		if err := r.write(ctx, organization, kept); err != nil {
-			return err
-		}
-		r.outcomes.Delete(which)
-		return nil
+		r.Office.End(&kept.Deliveries[number].MailState, ended)
+		return r.write(ctx, organization, kept)
 	})
 }
 

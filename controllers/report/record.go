@@ -35,11 +35,8 @@ type delivery struct {
 	// To is the address. Empty for an owner of whom none is known, who is then named in Owner.
 	To    string `json:"to,omitempty"`
 	Owner string `json:"owner,omitempty"`
-	// State is empty while no attempt was made.
-	State       v1alpha1.MailDelivery `json:"state,omitempty"`
-	Attempts    int32                 `json:"attempts,omitempty"`
-	AttemptedAt *metav1.Time          `json:"attemptedAt,omitempty"`
-	Error       string                `json:"error,omitempty"`
+	// MailState is how far it has come.
+	v1alpha1.MailState `json:",inline"`
 }
 
 // kept is a record with the object that it is in.

@@ -88,7 +88,7 @@ func (o *Office) Next(state v1alpha1.MailState) (Step, time.Time) {
 	case "":
 		return Send, time.Time{}
 	case v1alpha1.MailRetrying:
-		due := state.AttemptedAt.Add(RetryAfter(state.Attempts))
+		due := state.AttemptedAt.Add(delay(state.Attempts))
 		if !o.Clock.Now().Before(due) || state.AttemptedAt.Unix() < o.settingsChanged.Load() {
 			return Send, time.Time{}
 		}
@@ -97,8 +97,8 @@ func (o *Office) Next(state v1alpha1.MailState) (Step, time.Time) {
 	return Rest, time.Time{}
 }
 
-// RetryAfter is how long after an attempt the next one is due.
-func RetryAfter(attempts int32) time.Duration {
+// delay is how long after an attempt the next one is due.
+func delay(attempts int32) time.Duration {
 	wait := firstRetry
 	for range attempts - 1 {
 		if wait >= lastRetry {
@@ -124,14 +124,14 @@ func (o *Office) Deliver(ctx context.Context, attempt Attempt, settings mail.Set
 			return mail.NewSender(settings).Send(ctx, message)
 		}
 	}
-	outcome := OutcomeOf(hand(ctx, settings, message))
+	outcome := outcomeOf(hand(ctx, settings, message))
 	o.outcomes.Store(attempt, outcome)
 	return outcome
 }
 
-// OutcomeOf says how an attempt ended. What may have been sent isn't tried again; what is the server's fault or passes by
+// outcomeOf says how an attempt ended. What may have been sent isn't tried again; what is the server's fault or passes by
 // itself is.
-func OutcomeOf(err error) Outcome {
+func outcomeOf(err error) Outcome {
 	if err == nil {
 		return Outcome{Delivery: v1alpha1.MailSent}
 	}

@@ -80,8 +80,9 @@ func addMail(manager ctrl.Manager, options *MailOptions) error {
 		return err
 	}
 	monthly := &report.Reconciler{
-		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: now, Mailer: source,
-		Store: &reports.Store{Live: manager.GetAPIReader(), Writer: manager.GetClient()},
+		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: now,
+		Office: &mailer.Office{Source: source, Clock: now},
+		Store:  &reports.Store{Live: manager.GetAPIReader(), Writer: manager.GetClient()},
 	}
 	return monthly.SetupWithManager(manager, secrets)
 }
