@@ -162,6 +162,10 @@ type APITokenStatus struct {
 	// +optional
 	TokenID string `json:"tokenID,omitempty"`
 
+	// previousTokenID identifies the token before it, which works beside it for the overlap.
+	// +optional
+	PreviousTokenID string `json:"previousTokenID,omitempty"`
+
 	// issuedAt is when the token was issued last.
 	// +optional
 	IssuedAt *metav1.Time `json:"issuedAt,omitempty"`

@@ -163,6 +163,7 @@ var _ = Describe("The controller of tokens", func() {
 		Expect(b.object.Status.RotatesAt.UTC()).To(Equal(noon.Add(day)))
 		Expect(b.at(ctx, day)).To(Equal(time.Hour))
 		Expect(b.object.Status.TokenID).To(Equal("JTI=2"))
+		Expect(b.object.Status.PreviousTokenID).To(Equal("JTI=1"))
 		Expect(b.secrets(ctx)).To(HaveLen(3), "the one with the token, and those that the two are bound to")
 		b.at(ctx, day+time.Hour)
 		Expect(b.secrets(ctx)).To(HaveLen(2))

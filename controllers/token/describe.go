@@ -36,6 +36,9 @@ func (r *Reconciler) describe(ctx context.Context, object *v1alpha1.APIToken, fo
 	}
 	delivery := found.state.Delivery
 	object.Status.SecretName, object.Status.ServiceAccount = object.SecretName(), object.ServiceAccountName()
+	if object.Status.TokenID != delivery.ID {
+		object.Status.PreviousTokenID = object.Status.TokenID
+	}
 	object.Status.TokenID, object.Status.IssuedAt = delivery.ID, instant(delivery.IssuedAt)
 	object.Status.RotatesAt = nil
 	if !found.plan.RotatesAt.IsZero() {

@@ -194,6 +194,20 @@ var _ = Describe("The audit stream", func() {
 		Expect(i.writes.Load()).To(Equal(int32(2)))
 	})
 
+	It("tells of a token that has been replaced and still works", func(ctx SpecContext) {
+		ci := token("ci", "JTI=2")
+		ci.Status.PreviousTokenID = "JTI=1"
+		i := install(ci)
+		used := event("system:serviceaccount:org-acme:token-ci", noon)
+		used.User.Extra = map[string]authenticationv1.ExtraValue{"authentication.kubernetes.io/credential-id": {"JTI=1"}}
+		post(i.start(), used)
+		Eventually(func() (*metav1.Time, error) {
+			err := i.Get(ctx, client.ObjectKeyFromObject(ci), ci)
+			return ci.Status.LastUsedAt, err
+		}).WithContext(ctx).Should(at(noon))
+		Expect(ci.Status.LastUsed).To(Equal(noon.Format(time.RFC3339)))
+	})
+
 	It("is noted once with the time of its beginning", func(ctx SpecContext) {
 		i := install()
 		since := func() *metav1.Time {

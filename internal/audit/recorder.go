@@ -162,7 +162,8 @@ func (r *Recorder) tokens() tokensByID {
 			}
 			byID = map[string]*v1alpha1.APIToken{}
 			for i := range list.Items {
-				byID[list.Items[i].Status.TokenID] = &list.Items[i]
+				token := &list.Items[i]
+				byID[token.Status.TokenID], byID[token.Status.PreviousTokenID] = token, token
 			}
 		}
 		return byID[id], nil

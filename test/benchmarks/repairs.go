@@ -46,6 +46,7 @@ func (s *stage) measureProjects(ctx context.Context, results *results) error {
 		if err != nil {
 			return err
 		}
+		s.say("one more project: plain %s, roster %s", rounded(plain), rounded(roster))
 		results.project.add(plain, roster)
 		if err := s.settled(ctx); err != nil {
 			return err
