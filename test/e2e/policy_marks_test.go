@@ -63,8 +63,8 @@ const (
 		"as it is"
 	labelsOfRoster = "labels roster.dev/* and app.kubernetes.io/managed-by=roster are Roster's own; leave them as they are and " +
 		"choose labels of your own"
-	finalizerOfRoster = "finalizer roster.dev/access stands for access that is still there; delete the object and Roster " +
-		"takes it off when that access is gone"
+	finalizerOfRoster = "finalizers roster.dev/access and roster.dev/token stand for access that is still there; delete the " +
+		"object and Roster takes them off when that access is gone"
 )
 
 var (

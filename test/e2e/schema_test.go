@@ -399,6 +399,7 @@ var _ = Describe("The schema accepts", func() {
 			"owners": []any{"ana@schema.example"}, "type": "Standard",
 			"membership": map[string]any{"defaultRoles": []any{"member"}, "invitationTTL": "168h"},
 			"safeguards": map[string]any{"maxRemovalPercent": int64(20)}, "joinRequests": "Open",
+			"tokens": map[string]any{"maxTTL": "2160h"},
 		}))
 		project := manifest("Project", "schema-defaults", "{}")
 		delete(project.Object, "spec")
