@@ -6,8 +6,8 @@ SAMPLES ?= config/samples/acme
 PORT ?=
 # A peribolos configuration for `make demo`.
 DATA ?= ../shared/data/peribolos/kubernetes
-# How many processes share the tests of one suite: one more than processors, since tests wait most of the time.
-PROCS ?= 3
+# How many processes share the tests of one suite.
+PROCS ?= 2
 
 # The race detector needs a C compiler.
 RACE ?= $(if $(shell command -v cc),--race)

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// concurrentWrites is how many requests one sync has in flight.
-	concurrentWrites = 24
+	// concurrentWrites is how many requests one sync has in flight. The API server takes most with so many.
+	concurrentWrites = 64
 	// undisturbed is how long a sync grants before it breaks off for news, so that a stream of changes can't keep it from
 	// ever granting anything.
 	undisturbed = 100 * time.Millisecond

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -79,13 +80,21 @@ func (e *Expectations) Confirm(ctx context.Context, object client.Object) {
 	Expect(client.IgnoreNotFound(err)).To(Succeed())
 }
 
+// namespacePatience is how long an Organization may take to go, since Kubernetes deletes its namespace in passes over all
+// kinds, eight seconds and more apart, until nothing is left in it.
+const namespacePatience = 2 * time.Minute
+
 // Gone waits until objects are no more.
 func (e *Expectations) Gone(ctx context.Context, objects ...client.Object) {
 	GinkgoHelper()
 	for _, object := range objects {
-		Eventually(func() error {
+		gone := Eventually(func() error {
 			return e.Get(ctx, client.ObjectKeyFromObject(object), object)
-		}).WithContext(ctx).Should(Satisfy(apierrors.IsNotFound), "%T %s", object, client.ObjectKeyFromObject(object))
+		}).WithContext(ctx)
+		if _, isOrganization := object.(*v1alpha1.Organization); isOrganization {
+			gone = gone.WithTimeout(namespacePatience)
+		}
+		gone.Should(Satisfy(apierrors.IsNotFound), "%T %s", object, client.ObjectKeyFromObject(object))
 	}
 }
 
