@@ -52,15 +52,10 @@ func (o *activity) run(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	where, err := o.whole(ctx)
+	server, query, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
-	server, err := o.server()
-	if err != nil {
-		return err
-	}
-	query := o.query(where.organization)
 	query.selector = selectAlso(o.selector, "actor", o.actor)
 	if !since.IsZero() {
 		// The newest come first, so that the first that is too old is the last to look at.

@@ -24,8 +24,7 @@ var memberships = schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resou
 
 // invite holds the options of "invite".
 type invite struct {
-	scope
-	genericiooptions.IOStreams
+	writing
 	email, name  string
 	roles        []string
 	expiresAfter time.Duration
@@ -33,7 +32,7 @@ type invite struct {
 
 // newInviteCommand returns the command that invites somebody to an organization.
 func newInviteCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	options := invite{scope: scope{connection: newConnection()}, IOStreams: streams}
+	options := invite{writing: newWriting(streams)}
 	command := &cobra.Command{
 		Use:   "invite [USER] --organization ORGANIZATION",
 		Short: "Invite somebody to an organization",
@@ -69,20 +68,15 @@ func (o *invite) run(ctx context.Context, user string) error {
 	if user == "" && o.email == "" {
 		return errors.New("name whom to invite: a USERNAME, or --email ADDRESS where the username isn't known")
 	}
-	place, err := o.whole(ctx)
+	server, namespace, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
-	server, err := o.client()
-	if err != nil {
-		return err
-	}
-	membership := o.membership(user, place.organization)
+	membership := o.membership(user, namespace)
 	if err := server.Create(ctx, membership); err != nil {
-		return explain(err, memberships, place.organization)
+		return explain(err, memberships, namespace)
 	}
-	_, err = fmt.Fprintf(o.Out, "membership.roster.dev/%s created: %s is invited\n", membership.Name, invited(membership))
-	return err
+	return o.say("membership.roster.dev/%s created: %s is invited", membership.Name, invited(membership))
 }
 
 func (o *invite) membership(user, namespace string) *v1alpha1.Membership {
@@ -93,11 +87,9 @@ func (o *invite) membership(user, namespace string) *v1alpha1.Membership {
 	membership := &v1alpha1.Membership{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.FromUsername(name)},
 		Spec: v1alpha1.MembershipSpec{
-			User: v1alpha1.Username(user), Email: o.email, DisplayName: o.name, Invitation: &v1alpha1.InvitationSpec{},
+			User: v1alpha1.Username(user), Email: o.email, DisplayName: o.name, Roles: roleNames(o.roles),
+			Invitation: &v1alpha1.InvitationSpec{},
 		},
-	}
-	for _, role := range o.roles {
-		membership.Spec.Roles = append(membership.Spec.Roles, v1alpha1.RoleName(role))
 	}
 	if o.expiresAfter != 0 {
 		membership.Spec.Invitation.ExpiresAfter = &metav1.Duration{Duration: o.expiresAfter}
@@ -115,15 +107,14 @@ func invited(membership *v1alpha1.Membership) string {
 
 // openInvitation holds the options of what is done about an invitation.
 type openInvitation struct {
-	scope
-	genericiooptions.IOStreams
+	writing
 }
 
 const meaningOfInvited = "the username or address that was invited, or the name of the Membership"
 
 // newResendCommand returns the command that invites somebody once more.
 func newResendCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	options := openInvitation{scope: scope{connection: newConnection()}, IOStreams: streams}
+	options := openInvitation{newWriting(streams)}
 	command := &cobra.Command{
 		Use:   "resend INVITED --organization ORGANIZATION",
 		Short: "Invite somebody again who hasn't accepted",
@@ -142,7 +133,7 @@ a new life and, for an address, a new code.`,
 
 // newRevokeCommand returns the command that takes an invitation back.
 func newRevokeCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	options := openInvitation{scope: scope{connection: newConnection()}, IOStreams: streams}
+	options := openInvitation{newWriting(streams)}
 	command := &cobra.Command{
 		Use:   "revoke INVITED --organization ORGANIZATION",
 		Short: "Take back an invitation that wasn't accepted",
@@ -169,8 +160,7 @@ func (o *openInvitation) resend(ctx context.Context, who string) error {
 	if err := server.Patch(ctx, membership, client.MergeFrom(before)); err != nil {
 		return explain(err, memberships, membership.Namespace)
 	}
-	_, err = fmt.Fprintf(o.Out, "membership.roster.dev/%s: %s is invited again\n", membership.Name, invited(membership))
-	return err
+	return o.say("membership.roster.dev/%s: %s is invited again", membership.Name, invited(membership))
 }
 
 func (o *openInvitation) revoke(ctx context.Context, who string) error {
@@ -189,24 +179,18 @@ func (o *openInvitation) revoke(ctx context.Context, who string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(o.Out, "membership.roster.dev/%s deleted: the invitation of %s is revoked\n", membership.Name,
-		invited(membership))
-	return err
+	return o.say("membership.roster.dev/%s deleted: the invitation of %s is revoked", membership.Name, invited(membership))
 }
 
 // find is the invitation of somebody that wasn't accepted.
 func (o *openInvitation) find(ctx context.Context, who string) (client.Client, *v1alpha1.Membership, error) {
-	place, err := o.whole(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	server, err := o.client()
+	server, namespace, err := o.open(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	var list v1alpha1.MembershipList
-	if err := server.List(ctx, &list, client.InNamespace(place.organization)); err != nil {
-		return nil, nil, explain(err, memberships, place.organization)
+	if err := server.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, nil, explain(err, memberships, namespace)
 	}
 	var found []*v1alpha1.Membership
 	for i := range list.Items {
@@ -217,13 +201,13 @@ func (o *openInvitation) find(ctx context.Context, who string) (client.Client, *
 	}
 	switch {
 	case len(found) == 0:
-		return nil, nil, fmt.Errorf("%q isn't invited in %s: name %s", who, place.organization, meaningOfInvited)
+		return nil, nil, fmt.Errorf("%q isn't invited in %s: name %s", who, namespace, meaningOfInvited)
 	case len(found) > 1:
 		return nil, nil, fmt.Errorf("%q has %d Memberships in %s: name one of them, such as %s", who, len(found),
-			place.organization, found[0].Name)
+			namespace, found[0].Name)
 	case !access.IsInvitation(found[0]) || found[0].Spec.Response == v1alpha1.InvitationAccepted:
 		return nil, nil, fmt.Errorf("%q is a member already and no invitation is open; to remove the member: kubectl delete "+
-			"memberships.roster.dev %s -n %s", who, found[0].Name, place.organization)
+			"memberships.roster.dev %s -n %s", who, found[0].Name, namespace)
 	}
 	return server, found[0], nil
 }

@@ -35,8 +35,7 @@ func newJoinCommand(streams genericiooptions.IOStreams) *cobra.Command {
 
 // join holds the options of the commands about join requests.
 type join struct {
-	scope
-	genericiooptions.IOStreams
+	writing
 	role             string
 	projects         []string
 	organizationWide bool
@@ -44,7 +43,7 @@ type join struct {
 }
 
 func newJoin(streams genericiooptions.IOStreams) *join {
-	return &join{scope: scope{connection: newConnection()}, IOStreams: streams}
+	return &join{writing: newWriting(streams)}
 }
 
 // newJoinRequestCommand returns the command that asks.
@@ -82,16 +81,12 @@ func (o *join) request(ctx context.Context, team string) error {
 	case o.organizationWide == (len(o.projects) > 0):
 		return errors.New("say where: --project NAME, or --organization-wide for everything")
 	}
-	place, err := o.whole(ctx)
-	if err != nil {
-		return err
-	}
-	server, err := o.client()
+	server, namespace, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
 	request := &v1alpha1.JoinRequest{
-		ObjectMeta: metav1.ObjectMeta{Namespace: place.organization, Name: names.FromUsername(organization + "-" + name)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.FromUsername(organization + "-" + name)},
 		Spec: v1alpha1.JoinRequestSpec{
 			Team: v1alpha1.ExternalTeam{Organization: organization, Name: v1alpha1.ObjectName(name)},
 			Role: v1alpha1.RoleName(o.role), Projects: objectNames(o.projects), OrganizationWide: o.organizationWide,
@@ -99,22 +94,9 @@ func (o *join) request(ctx context.Context, team string) error {
 		},
 	}
 	if err := server.Create(ctx, request); err != nil {
-		return explain(err, joinRequests, place.organization)
+		return explain(err, joinRequests, namespace)
 	}
 	return o.say("joinrequest.roster.dev/%s created: it waits for the owners", request.Name)
-}
-
-func objectNames(texts []string) []v1alpha1.ObjectName {
-	var found []v1alpha1.ObjectName
-	for _, text := range texts {
-		found = append(found, v1alpha1.ObjectName(text))
-	}
-	return found
-}
-
-func (o *join) say(format string, arguments ...any) error {
-	_, err := fmt.Fprintf(o.Out, format+"\n", arguments...)
-	return err
 }
 
 // newJoinListCommand returns the command that lists the requests to an organization.
@@ -127,17 +109,7 @@ func newJoinListCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Example: `  # Who asks acme
   kubectl roster join list --organization acme`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			where, err := options.whole(command.Context())
-			if err != nil {
-				return err
-			}
-			server, err := options.server()
-			if err != nil {
-				return err
-			}
-			return options.show(command.Context(), server, options.query(where.organization))
-		},
+		RunE: func(command *cobra.Command, _ []string) error { return options.run(command.Context()) },
 	}
 	options.addFlags(command, "spec.team.organization")
 	return command
@@ -188,17 +160,13 @@ func newJoinRejectCommand(streams genericiooptions.IOStreams) *cobra.Command {
 }
 
 func (o *join) decide(ctx context.Context, name string, decision v1alpha1.JoinDecision) error {
-	place, err := o.whole(ctx)
-	if err != nil {
-		return err
-	}
-	server, err := o.client()
+	server, namespace, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
 	request := &v1alpha1.JoinRequest{}
-	if err := server.Get(ctx, client.ObjectKey{Namespace: place.organization, Name: name}, request); err != nil {
-		return explain(err, joinRequests, place.organization)
+	if err := server.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, request); err != nil {
+		return explain(err, joinRequests, namespace)
 	}
 	before := request.DeepCopy()
 	request.Spec.Decision = decision
@@ -211,7 +179,7 @@ func (o *join) decide(ctx context.Context, name string, decision v1alpha1.JoinDe
 	// What is decided on is what was read.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := server.Patch(ctx, request, patch); err != nil {
-		return explain(err, joinRequests, place.organization)
+		return explain(err, joinRequests, namespace)
 	}
 	return o.say("joinrequest.roster.dev/%s %s", name, strings.ToLower(string(decision)))
 }
@@ -234,17 +202,13 @@ func newJoinWithdrawCommand(streams genericiooptions.IOStreams) *cobra.Command {
 }
 
 func (o *join) withdraw(ctx context.Context, name string) error {
-	place, err := o.whole(ctx)
+	server, namespace, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
-	server, err := o.client()
-	if err != nil {
-		return err
-	}
-	request := &v1alpha1.JoinRequest{ObjectMeta: metav1.ObjectMeta{Namespace: place.organization, Name: name}}
+	request := &v1alpha1.JoinRequest{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	if err := server.Delete(ctx, request); err != nil {
-		return explain(err, joinRequests, place.organization)
+		return explain(err, joinRequests, namespace)
 	}
 	return o.say("joinrequest.roster.dev/%s withdrawn", name)
 }

@@ -68,6 +68,25 @@ func (l *listing) server() (rest.Interface, error) {
 	return l.rows(l.kind)
 }
 
+// open is where the rows of a whole organization come from, and the question for all of them.
+func (l *listing) open(ctx context.Context) (rest.Interface, query, error) {
+	where, err := l.whole(ctx)
+	if err != nil {
+		return nil, query{}, err
+	}
+	server, err := l.server()
+	return server, l.query(where.organization), err
+}
+
+// run asks for all rows of an organization and prints them.
+func (l *listing) run(ctx context.Context) error {
+	server, query, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	return l.show(ctx, server, query)
+}
+
 // show asks and prints.
 func (l *listing) show(ctx context.Context, from rest.Interface, query query) error {
 	found, err := query.rows(ctx, from)

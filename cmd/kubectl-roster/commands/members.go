@@ -40,15 +40,10 @@ those inherited from organizations above, and who is invited or suspended.`,
 }
 
 func (o *members) run(ctx context.Context) error {
-	where, err := o.whole(ctx)
+	server, query, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
-	server, err := o.server()
-	if err != nil {
-		return err
-	}
-	query := o.query(where.organization)
 	query.choose = func(member *unstructured.Unstructured) choice { return chooseMember(o.search, member) }
 	return o.show(ctx, server, query)
 }

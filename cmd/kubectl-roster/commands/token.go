@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,8 +33,7 @@ func newTokenCommand(streams genericiooptions.IOStreams) *cobra.Command {
 
 // token holds the options of the commands about tokens.
 type token struct {
-	scope
-	genericiooptions.IOStreams
+	writing
 	user, description, secret string
 	roles, projects           []string
 	organizationWide          bool
@@ -44,7 +42,7 @@ type token struct {
 }
 
 func newToken(streams genericiooptions.IOStreams) *token {
-	return &token{scope: scope{connection: newConnection()}, IOStreams: streams}
+	return &token{writing: newWriting(streams)}
 }
 
 // newTokenCreateCommand returns the command that makes a token.
@@ -95,32 +93,25 @@ func (o *token) create(ctx context.Context, name string, overlap *metav1.Duratio
 	case overlap != nil && o.rotateEvery == 0:
 		return errors.New("--overlap is about rotation: say how often by --rotate-every, such as 168h")
 	}
-	place, err := o.whole(ctx)
+	server, namespace, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
-	server, err := o.client()
-	if err != nil {
-		return err
-	}
-	made := o.object(place.organization, name, overlap)
+	made := o.object(namespace, name, overlap)
 	if err := server.Create(ctx, made); err != nil {
-		return explain(err, apiTokens, place.organization)
+		return explain(err, apiTokens, namespace)
 	}
 	return o.say("apitoken.roster.dev/%s created: its token comes in Secret %s of namespace %s", name, made.SecretName(),
-		place.organization)
+		namespace)
 }
 
 func (o *token) object(namespace, name string, overlap *metav1.Duration) *v1alpha1.APIToken {
 	made := &v1alpha1.APIToken{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.APITokenSpec{
-			User: v1alpha1.Username(o.user), Description: o.description, Projects: objectNames(o.projects),
-			OrganizationWide: o.organizationWide, SecretName: o.secret,
+			User: v1alpha1.Username(o.user), Description: o.description, Roles: roleNames(o.roles),
+			Projects: objectNames(o.projects), OrganizationWide: o.organizationWide, SecretName: o.secret,
 		},
-	}
-	for _, role := range o.roles {
-		made.Spec.Roles = append(made.Spec.Roles, v1alpha1.RoleName(role))
 	}
 	if o.expiresAfter != 0 {
 		made.Spec.ExpiresAfter = &metav1.Duration{Duration: o.expiresAfter}
@@ -129,11 +120,6 @@ func (o *token) object(namespace, name string, overlap *metav1.Duration) *v1alph
 		made.Spec.Rotation = &v1alpha1.TokenRotation{Every: metav1.Duration{Duration: o.rotateEvery}, Overlap: overlap}
 	}
 	return made
-}
-
-func (o *token) say(format string, arguments ...any) error {
-	_, err := fmt.Fprintf(o.Out, format+"\n", arguments...)
-	return err
 }
 
 // newTokenListCommand returns the command that lists an organization's tokens.
@@ -149,17 +135,7 @@ func newTokenListCommand(streams genericiooptions.IOStreams) *cobra.Command {
   # Those of one user
   kubectl roster token list --organization acme --field-selector spec.user=bo@acme.example`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
-			where, err := options.whole(command.Context())
-			if err != nil {
-				return err
-			}
-			server, err := options.server()
-			if err != nil {
-				return err
-			}
-			return options.show(command.Context(), server, options.query(where.organization))
-		},
+		RunE: func(command *cobra.Command, _ []string) error { return options.run(command.Context()) },
 	}
 	options.addFlags(command, "spec.user")
 	return command
@@ -208,22 +184,18 @@ administrator.`,
 }
 
 func (o *token) change(ctx context.Context, name, done string, change func(*v1alpha1.APIToken)) error {
-	place, err := o.whole(ctx)
-	if err != nil {
-		return err
-	}
-	server, err := o.client()
+	server, namespace, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
 	found := &v1alpha1.APIToken{}
-	if err := server.Get(ctx, client.ObjectKey{Namespace: place.organization, Name: name}, found); err != nil {
-		return explain(err, apiTokens, place.organization)
+	if err := server.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, found); err != nil {
+		return explain(err, apiTokens, namespace)
 	}
 	before := found.DeepCopy()
 	change(found)
 	if err := server.Patch(ctx, found, client.MergeFrom(before)); err != nil {
-		return explain(err, apiTokens, place.organization)
+		return explain(err, apiTokens, namespace)
 	}
 	return o.say("apitoken.roster.dev/%s: %s", name, done)
 }
