@@ -3,7 +3,6 @@ package invitation
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -19,11 +18,9 @@ import (
 
 // Reasons of the condition Mailed.
 const (
-	reasonNoSettings      = "NoMailSettings"
-	reasonInvalidSettings = "InvalidMailSettings"
-	reasonNoAddress       = "NoAddress"
-	reasonReopened        = "Resent"
-	reasonOver            = "InvitationOver"
+	reasonNoAddress = "NoAddress"
+	reasonReopened  = "Resent"
+	reasonOver      = "InvitationOver"
 )
 
 // mail makes one attempt: it is written down that it begins, then it is made, and then how it ended is written down. So
@@ -31,7 +28,11 @@ const (
 func (r *Reconciler) mail(ctx context.Context, live *subject) error {
 	settings, err := r.Office.Settings(ctx)
 	if err != nil {
-		return r.unmailed(ctx, live.membership, settingsReason(err), err)
+		reason, isAboutSettings := mailer.ReasonOf(err)
+		if !isAboutSettings {
+			return err
+		}
+		return r.unmailed(ctx, live.membership, reason, err)
 	}
 	to, err := r.address(ctx, live.membership)
 	if err != nil {
@@ -59,19 +60,8 @@ func attemptOf(membership *v1alpha1.Membership) mailer.Attempt {
 	return mailer.Attempt{Object: membership.UID, Mail: strconv.Itoa(int(state.Sends)), Number: state.Attempts}
 }
 
-func settingsReason(err error) string {
-	if errors.Is(err, mailer.ErrNoSettings) {
-		return reasonNoSettings
-	}
-	return reasonInvalidSettings
-}
-
 // unmailed says why nothing is mailed now. Other settings make another attempt; an address makes one when it is resent.
 func (r *Reconciler) unmailed(ctx context.Context, membership *v1alpha1.Membership, reason string, problem error) error {
-	var invalid *mailer.SettingsError
-	if reason == reasonInvalidSettings && !errors.As(problem, &invalid) {
-		return problem
-	}
 	before := membership.DeepCopy()
 	state := r.opened(membership)
 	if reason == reasonNoAddress {

@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -18,14 +17,10 @@ import (
 	"github.com/roster-dev/roster/internal/status"
 )
 
-// Reasons of the condition Mailed.
 const (
-	reasonNoSettings      = "NoMailSettings"
-	reasonInvalidSettings = "InvalidMailSettings"
-	reasonNoLonger        = "NoLongerNews"
-)
+	// reasonNoLonger is a reason of the condition Mailed.
+	reasonNoLonger = "NoLongerNews"
 
-const (
 	noAddress = "no mail address of this user is known: set spec.email of the User"
 	// recipientDigits of a username's hash tell the mails of a request apart.
 	recipientDigits = 16
@@ -104,14 +99,11 @@ func (r *Reconciler) organization(ctx context.Context, request *v1alpha1.JoinReq
 
 // unmailed says why nothing is mailed now. Other settings make another attempt.
 func (r *Reconciler) unmailed(ctx context.Context, request *v1alpha1.JoinRequest, problem error) error {
-	before, reason := request.DeepCopy(), reasonNoSettings
-	if !errors.Is(problem, mailer.ErrNoSettings) {
-		var invalid *mailer.SettingsError
-		if !errors.As(problem, &invalid) {
-			return problem
-		}
-		reason = reasonInvalidSettings
+	reason, isAboutSettings := mailer.ReasonOf(problem)
+	if !isAboutSettings {
+		return problem
 	}
+	before := request.DeepCopy()
 	// What is wrong with the settings isn't for who asks.
 	ctrl.LoggerFrom(ctx).Info("a join request isn't mailed", "problem", problem.Error())
 	say(request, metav1.ConditionFalse, reason, "Roster can't send mail now; "+withoutMail(request))

@@ -98,7 +98,7 @@ func (r *Reconciler) aboutOf(request *v1alpha1.JoinRequest) v1alpha1.JoinMailAbo
 func isStale(request *v1alpha1.JoinRequest, about v1alpha1.JoinMailAbout) bool {
 	condition := meta.FindStatusCondition(request.Status.Conditions, v1alpha1.ConditionMailed)
 	promises := condition != nil && slices.Contains([]string{
-		string(v1alpha1.MailRetrying), reasonNoSettings, reasonInvalidSettings,
+		string(v1alpha1.MailRetrying), mailer.ReasonNoSettings, mailer.ReasonInvalidSettings,
 	}, condition.Reason)
 	return about == "" && promises || slices.ContainsFunc(request.Status.Mails, func(mail v1alpha1.JoinMail) bool {
 		return mail.About != about && isWaiting(mail.MailState)

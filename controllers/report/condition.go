@@ -2,7 +2,6 @@ package report
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,11 +15,9 @@ import (
 
 // Reasons of the condition Reported.
 const (
-	reasonWaiting         = "Waiting"
-	reasonSent            = "Sent"
-	reasonIncomplete      = "NotSentToAll"
-	reasonNoSettings      = "NoMailSettings"
-	reasonInvalidSettings = "InvalidMailSettings"
+	reasonWaiting    = "Waiting"
+	reasonSent       = "Sent"
+	reasonIncomplete = "NotSentToAll"
 )
 
 // named is how many recipients a message names whom nothing was sent to.
@@ -46,12 +43,9 @@ func conditionOf(record *record, present report.Month, unmailed error) metav1.Co
 	next := fmt.Sprintf("; the report of %s is due on %s", present, instantText(present.End()))
 	condition := metav1.Condition{Type: v1alpha1.ConditionReported, Status: metav1.ConditionUnknown, Reason: reasonWaiting}
 	switch {
-	case errors.Is(unmailed, mailer.ErrNoSettings):
-		condition.Status, condition.Reason = metav1.ConditionFalse, reasonNoSettings
-		condition.Message = fmt.Sprintf("the report of %s is kept and waits to be mailed: %v", record.Month, unmailed)
-		return condition
 	case unmailed != nil:
-		condition.Status, condition.Reason = metav1.ConditionFalse, reasonInvalidSettings
+		condition.Status = metav1.ConditionFalse
+		condition.Reason, _ = mailer.ReasonOf(unmailed)
 		condition.Message = fmt.Sprintf("the report of %s is kept and waits to be mailed: %v", record.Month, unmailed)
 		return condition
 	case record.Month == "":

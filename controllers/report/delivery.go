@@ -97,8 +97,7 @@ func (r *Reconciler) mail(
 	ctx context.Context, organization *v1alpha1.Organization, kept *kept, number int,
 ) (unmailed, err error) {
 	settings, err := r.Office.Settings(ctx)
-	var invalid *mailer.SettingsError
-	if errors.Is(err, mailer.ErrNoSettings) || errors.As(err, &invalid) {
+	if _, isAboutSettings := mailer.ReasonOf(err); isAboutSettings {
 		return err, nil
 	}
 	if err != nil {

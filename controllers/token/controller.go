@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
@@ -116,7 +117,7 @@ func (r *Reconciler) organizationOf(ctx context.Context, object *v1alpha1.APITok
 func (r *Reconciler) carryOut(
 	ctx context.Context, object *v1alpha1.APIToken, policy v1alpha1.TokenPolicy,
 ) (reconcile.Result, error) {
-	if err := r.addFinalizer(ctx, object); err != nil {
+	if err := finalizer.AddNamed(ctx, r.Client, object, v1alpha1.TokenFinalizer); err != nil {
 		return reconcile.Result{}, err
 	}
 	before := object.DeepCopy()
@@ -200,25 +201,6 @@ func (r *Reconciler) do(
 	return outcome{plan: plan, state: found}, r.keepReader(ctx, object, plan)
 }
 
-func (r *Reconciler) addFinalizer(ctx context.Context, object *v1alpha1.APIToken) error {
-	return r.patchFinalizer(ctx, object, controllerutil.AddFinalizer)
-}
-
-func (r *Reconciler) patchFinalizer(
-	ctx context.Context, object *v1alpha1.APIToken, change func(client.Object, string) bool,
-) error {
-	before := object.DeepCopy()
-	if !change(object, v1alpha1.TokenFinalizer) {
-		return nil
-	}
-	// The list is written as a whole, so an older view must not win.
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.Patch(ctx, object, patch); err != nil {
-		return fmt.Errorf("write the finalizer of API token %s: %w", client.ObjectKeyFromObject(object), err)
-	}
-	return nil
-}
-
 // release lets an APIToken go once nothing is left that it could work by. It doesn't wait for its access to be taken away,
 // and that doesn't wait for this: whichever is first ends the token.
 func (r *Reconciler) release(ctx context.Context, object *v1alpha1.APIToken) error {
@@ -228,7 +210,7 @@ func (r *Reconciler) release(ctx context.Context, object *v1alpha1.APIToken) err
 	if err := r.end(ctx, object); err != nil {
 		return err
 	}
-	return client.IgnoreNotFound(r.patchFinalizer(ctx, object, controllerutil.RemoveFinalizer))
+	return finalizer.RemoveNamed(ctx, r.Client, object, v1alpha1.TokenFinalizer)
 }
 
 // removalOf is when an APIToken that has ended is removed.

@@ -15,7 +15,7 @@ import (
 // Add makes sure that an object has the finalizer. The object becomes what was written. It fails on a conflict when the
 // object has changed since it was read.
 func Add(ctx context.Context, writer client.Client, object client.Object) error {
-	return patch(ctx, writer, object, controllerutil.AddFinalizer)
+	return AddNamed(ctx, writer, object, v1alpha1.Finalizer)
 }
 
 // Witness sees to it that the removal of an object is recorded.
@@ -32,14 +32,24 @@ func Remove(ctx context.Context, writer client.Client, witness Witness, object c
 			return fmt.Errorf("record the removal of %T %s: %w", object, client.ObjectKeyFromObject(object), err)
 		}
 	}
-	return client.IgnoreNotFound(patch(ctx, writer, object, controllerutil.RemoveFinalizer))
+	return RemoveNamed(ctx, writer, object, v1alpha1.Finalizer)
+}
+
+// AddNamed makes sure that an object has another finalizer of Roster's, as Add does.
+func AddNamed(ctx context.Context, writer client.Client, object client.Object, name string) error {
+	return patch(ctx, writer, object, name, controllerutil.AddFinalizer)
+}
+
+// RemoveNamed takes another finalizer of Roster's off an object. One that is gone already is no error.
+func RemoveNamed(ctx context.Context, writer client.Client, object client.Object, name string) error {
+	return client.IgnoreNotFound(patch(ctx, writer, object, name, controllerutil.RemoveFinalizer))
 }
 
 func patch(
-	ctx context.Context, writer client.Client, object client.Object, change func(client.Object, string) bool,
+	ctx context.Context, writer client.Client, object client.Object, name string, change func(client.Object, string) bool,
 ) error {
 	before := object.DeepCopyObject().(client.Object)
-	if !change(object, v1alpha1.Finalizer) {
+	if !change(object, name) {
 		return nil
 	}
 	// The list is written as a whole, so an older view must not win.

@@ -59,6 +59,25 @@ func (m *Mailer) Settings(ctx context.Context) (mail.Settings, error) {
 	return settings, nil
 }
 
+// Reasons of conditions, where the settings keep a mail from being sent.
+const (
+	ReasonNoSettings      = "NoMailSettings"
+	ReasonInvalidSettings = "InvalidMailSettings"
+)
+
+// ReasonOf says of an error of Settings whether it is about the settings, which other settings mend, and which reason a
+// condition has for it.
+func ReasonOf(err error) (reason string, isAboutSettings bool) {
+	var invalid *SettingsError
+	switch {
+	case errors.Is(err, ErrNoSettings):
+		return ReasonNoSettings, true
+	case errors.As(err, &invalid):
+		return ReasonInvalidSettings, true
+	}
+	return "", false
+}
+
 // SettingsError says that there are settings that can't be used.
 type SettingsError struct {
 	// Secret that holds them, as NAMESPACE/NAME.

@@ -88,16 +88,7 @@ func (a *admission) run(ctx context.Context, steps ...func(context.Context) erro
 // furnish makes the organization with its teams, then all members while no manager runs: what a manager that leads has to
 // write for each of them would take far longer than the measurement, and disturb it.
 func (a *admission) furnish(ctx context.Context) (err error) {
-	if err := a.cluster.InstallRoster(ctx); err != nil {
-		return err
-	}
-	if a.client, err = client.New(a.cluster.Admin(), client.Options{Scheme: manager.NewScheme()}); err != nil {
-		return err
-	}
-	if a.manager, err = a.cluster.StartManager(ctx); err != nil {
-		return err
-	}
-	if err := a.cluster.ConnectWebhook(ctx); err != nil {
+	if err := a.install(ctx); err != nil {
 		return err
 	}
 	if a.viewed {

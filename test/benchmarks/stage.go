@@ -104,21 +104,25 @@ func (s *stage) close() error {
 	return s.cluster.Stop()
 }
 
-func (s *stage) furnish(ctx context.Context) (err error) {
+// install installs Roster and starts the manager.
+func (s *stage) install(ctx context.Context) (err error) {
 	if err := s.cluster.InstallRoster(ctx); err != nil {
+		return err
+	}
+	if s.client, err = client.New(s.cluster.Admin(), client.Options{Scheme: manager.NewScheme()}); err != nil {
 		return err
 	}
 	if s.manager, err = s.cluster.StartManager(ctx); err != nil {
 		return err
 	}
-	if err := s.cluster.ConnectWebhook(ctx); err != nil {
+	return s.cluster.ConnectWebhook(ctx)
+}
+
+func (s *stage) furnish(ctx context.Context) (err error) {
+	if err := s.install(ctx); err != nil {
 		return err
 	}
-	config := s.cluster.Admin()
-	if s.client, err = client.New(config, client.Options{Scheme: manager.NewScheme()}); err != nil {
-		return err
-	}
-	binary := rest.CopyConfig(config)
+	binary := rest.CopyConfig(s.cluster.Admin())
 	binary.ContentType, binary.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf
 	if s.clientset, err = kubernetes.NewForConfig(binary); err != nil {
 		return err

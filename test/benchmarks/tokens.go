@@ -50,16 +50,7 @@ func benchTokens(ctx context.Context, options options, output, progress io.Write
 }
 
 func (s *sweep) furnish(ctx context.Context) (err error) {
-	if err := s.cluster.InstallRoster(ctx); err != nil {
-		return err
-	}
-	if s.client, err = client.New(s.cluster.Admin(), client.Options{Scheme: manager.NewScheme()}); err != nil {
-		return err
-	}
-	if s.manager, err = s.cluster.StartManager(ctx); err != nil {
-		return err
-	}
-	if err := s.cluster.ConnectWebhook(ctx); err != nil {
+	if err := s.install(ctx); err != nil {
 		return err
 	}
 	account := &v1alpha1.Organization{
