@@ -2,7 +2,6 @@ package admission
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,34 +16,6 @@ import (
 // examineMembership asks what the user would come to hold, here and in all organizations below, once the invitation is
 // accepted. It looks at this user alone.
 func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
-	isUnasked := r.expectUnasked(before, after)
-	if err := r.examinePlace(before, after); err != nil {
-		return err
-	}
-	return isUnasked()
-}
-
-// expectUnasked refuses a new Membership that gives access at once where the organization has only just begun to require that
-// people accept. It asks the API server while other things are found out.
-func (r *review) expectUnasked(before, after *v1alpha1.Membership) func() error {
-	if before != nil || after == nil || isInvitation(after) {
-		return func() error { return nil }
-	}
-	ask := sync.OnceValues(func() (bool, error) { return requiresAcceptance(r.ctx, r.Live, after.Namespace) })
-	go func() { _, _ = ask() }()
-	return func() error {
-		required, err := ask()
-		if err != nil || !required {
-			return err
-		}
-		return invalid(ruleAcceptanceRequired,
-			"spec.invitation: organization %q has just begun to require that who becomes a member accepts; make the Membership "+
-				"again, and it is an invitation", r.organization)
-	}
-}
-
-// examinePlace looks at what the user gets and loses.
-func (r *review) examinePlace(before, after *v1alpha1.Membership) error {
 	roles := newRoles(before, after)
 	r.expectAssign(roles...)
 	if err := r.refuseDuplicate(before, after); err != nil {

@@ -4,7 +4,6 @@ package admission
 type rule string
 
 const (
-	ruleAcceptanceRequired      rule = "acceptance-required"
 	ruleBeyondOwnRights         rule = "beyond-own-rights"
 	ruleDuplicateMembership     rule = "duplicate-membership"
 	ruleDuplicateUser           rule = "duplicate-user"
@@ -40,7 +39,7 @@ const (
 
 // rules are all of them.
 var rules = []rule{
-	ruleAcceptanceRequired, ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated,
+	ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated,
 	ruleIncludesCycle, ruleJoinClosed, ruleJoinDuplicate, ruleJoinFlood, ruleJoinRelated, ruleJoinUnknown, ruleLastOwner, ruleMFAWithoutOwner,
 	ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName, ruleNamespaceShared,
 	ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal, ruleRoleNameTaken,

@@ -19,5 +19,5 @@ const (
 func AddTo(manager ctrl.Manager, server webhook.Server) {
 	validator := NewValidator(manager.GetClient(), manager.GetAPIReader(), clock.RealClock{})
 	server.Register(ValidatePath, &webhook.Admission{Handler: validator})
-	server.Register(StampPath, &webhook.Admission{Handler: Stamper{Cached: manager.GetClient()}})
+	server.Register(StampPath, &webhook.Admission{Handler: NewStamper(manager.GetClient(), manager.GetAPIReader())})
 }

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/cache"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -32,9 +33,14 @@ const systemPrefix = "system:"
 // Organization without owners is its owner, and a Membership may have to be accepted. A new Project gets the finalizer, which
 // must be there before its namespaces are: so it takes no write of its own.
 type Stamper struct {
-	// Cached reads from the caches: what has only just changed is for the Validator to find out, which can do so while it
-	// waits for other answers.
-	Cached client.Reader
+	cached, live client.Reader
+	// changed are the names of the Organizations whose change came by a moment ago, and may not be in the caches yet.
+	changed *cache.Expiring
+}
+
+// NewStamper makes a Stamper that reads from the caches, and from the API server itself what they may not show yet.
+func NewStamper(cached, live client.Reader) *Stamper {
+	return &Stamper{cached: cached, live: live, changed: cache.NewExpiring()}
 }
 
 // stamped is what the stamps depend on. The spec stays as it came: a Team of thousands is compared, not understood.
@@ -44,7 +50,8 @@ type stamped struct {
 }
 
 // Handle answers one request.
-func (s Stamper) Handle(ctx context.Context, request admission.Request) admission.Response {
+func (s *Stamper) Handle(ctx context.Context, request admission.Request) admission.Response {
+	s.noteOrganization(&request.AdmissionRequest)
 	patches, err := stamp(&request.AdmissionRequest)
 	if err != nil {
 		return admission.Errored(http.StatusBadRequest, err)

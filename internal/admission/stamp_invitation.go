@@ -4,20 +4,22 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"gomodules.xyz/jsonpatch/v2"
 	admissionv1 "k8s.io/api/admission/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/snapshot"
 )
+
+// cachesFollow is how long it takes the caches at most, by far, to show a change that the API server has taken.
+const cachesFollow = 10 * time.Second
 
 // invitationPatch makes a new Membership an invitation where its organization requires acceptance, and where it names an
 // address alone. So it is decided at the creation: what the organization requires later changes nobody's membership.
-//
-// The organization is read from the API server itself: who switches requireAcceptance on and invites right after must not
-// get a member.
-func (s Stamper) invitationPatch(
+func (s *Stamper) invitationPatch(
 	ctx context.Context, request *admissionv1.AdmissionRequest,
 ) ([]jsonpatch.JsonPatchOperation, error) {
 	if request.Operation != admissionv1.Create || request.Resource.Resource != "memberships" {
@@ -39,7 +41,7 @@ func (s Stamper) invitationPatch(
 	required := spec.User == ""
 	if !required {
 		var err error
-		if required, err = requiresAcceptance(ctx, s.Cached, request.Namespace); err != nil {
+		if required, err = s.requiresAcceptance(ctx, request.Namespace); err != nil {
 			return nil, err
 		}
 	}
@@ -49,14 +51,28 @@ func (s Stamper) invitationPatch(
 	return []jsonpatch.JsonPatchOperation{jsonpatch.NewOperation("add", "/spec/invitation", map[string]any{})}, nil
 }
 
-// requiresAcceptance says whether who becomes a member of a namespace's organization has to accept that.
-func requiresAcceptance(ctx context.Context, reader client.Reader, namespace string) (bool, error) {
+// noteOrganization remembers that an Organization is about to change.
+func (s *Stamper) noteOrganization(request *admissionv1.AdmissionRequest) {
+	if request.Resource.Resource == "organizations" {
+		s.changed.Set(request.Name, nil, cachesFollow)
+	}
+}
+
+// requiresAcceptance says whether who becomes a member of a namespace's organization has to accept that. Who switches
+// requireAcceptance on and adds somebody right after must not get a member, so what has only just changed is read from the API
+// server. Only this replica's requests are remembered: by way of another one, who is added within the instant that a watch
+// takes is a member as if they had been added before.
+func (s *Stamper) requiresAcceptance(ctx context.Context, namespace string) (bool, error) {
 	name, ok := v1alpha1.OrganizationOf(namespace)
 	if !ok {
 		return false, nil
 	}
+	reader := s.cached
+	if _, recent := s.changed.Get(name); recent {
+		reader = s.live
+	}
 	organization := &v1alpha1.Organization{}
-	if err := reader.Get(ctx, client.ObjectKey{Name: name}, organization); err != nil {
+	if err := reader.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared); err != nil {
 		// One that isn't there yet requires nothing yet.
 		return false, client.IgnoreNotFound(err)
 	}

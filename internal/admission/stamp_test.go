@@ -46,7 +46,7 @@ func (w write) answer(ctx context.Context) string {
 		request.Operation = admissionv1.Update
 		request.OldObject.Raw = []byte(w.old)
 	}
-	response := Stamper{}.Handle(ctx, admission.Request{AdmissionRequest: request})
+	response := NewStamper(nil, nil).Handle(ctx, admission.Request{AdmissionRequest: request})
 	Expect(response.Allowed).To(BeTrue(), "%v", response.Result)
 	patch, err := json.Marshal(response.Patches)
 	Expect(err).NotTo(HaveOccurred())
@@ -102,7 +102,7 @@ var _ = Describe("The stamp", func() {
 	)
 
 	It("refuses what can't be read", func(ctx SpecContext) {
-		response := Stamper{}.Handle(ctx, admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+		response := NewStamper(nil, nil).Handle(ctx, admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
 			Operation: admissionv1.Create, Object: runtime.RawExtension{Raw: []byte(`{"metadata": 1}`)},
 		}})
 		Expect(response.Allowed).To(BeFalse())

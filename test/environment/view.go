@@ -33,7 +33,7 @@ func (c *Cluster) ConnectView(ctx context.Context) error {
 	defer cancel()
 	var unanswered error
 	err = poll(ctx, func(ctx context.Context) (bool, error) {
-		unanswered = c.viewAnswers(ctx)
+		unanswered = c.ViewAnswers(ctx)
 		return unanswered == nil, nil
 	})
 	if err != nil {
@@ -42,8 +42,9 @@ func (c *Cluster) ConnectView(ctx context.Context) error {
 	return nil
 }
 
-// viewAnswers asks for something of both groups.
-func (c *Cluster) viewAnswers(ctx context.Context) error {
+// ViewAnswers asks for something of both groups. After a start of the manager it takes the API server a moment to see that the
+// view API is there again.
+func (c *Cluster) ViewAnswers(ctx context.Context) error {
 	for _, path := range []string{"/apis/view.roster.dev/v1alpha1", "/apis/self.roster.dev/v1alpha1/profiles/me"} {
 		if _, err := c.Kubectl(ctx, "get", "--raw", path); err != nil {
 			return err

@@ -354,7 +354,7 @@ func invitationSpecs() {
 			close(end)
 			i.server.Behave(nil)
 			i.received(ctx, 1)
-			Expect(i.manager.Restart(ctx)).To(Succeed())
+			i.restart(ctx)
 			Expect(i.says(ctx, bo, "Unknown")).To(HavePrefix(
 				"Roster was stopped while the mail was being sent: it may have been sent or not; it isn't sent again by itself"))
 			Consistently(i.mails).WithContext(ctx).Should(HaveLen(1))

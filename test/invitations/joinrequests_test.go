@@ -107,7 +107,7 @@ func joinRequestSpecs() {
 
 		By("a manager that is started again mails nothing")
 		Expect(i.manager.Stop()).To(Succeed())
-		Expect(i.manager.Restart(ctx)).To(Succeed())
+		i.restart(ctx)
 		before := len(i.server.Received())
 		Consistently(i.server.Received).WithContext(ctx).Should(HaveLen(before))
 	})
@@ -169,7 +169,7 @@ func joinRequestSpecs() {
 		close(end)
 		i.server.Behave(nil)
 		i.letters(ctx, owner("paper"), 1)
-		Expect(i.manager.Restart(ctx)).To(Succeed())
+		i.restart(ctx)
 		Expect(i.tells(ctx, request, "Unknown Unknown")).To(ContainSubstring("it isn't sent again"))
 		Consistently(i.server.Received, 2*time.Second).WithContext(ctx).Should(HaveLen(1))
 	})

@@ -153,7 +153,7 @@ var _ = Describe("A monthly report", Serial, Ordered, func() {
 			Expect(i.manager.Stop()).To(Succeed())
 			i.switchedOnEarlier(ctx, organization)
 			for range 3 {
-				Expect(i.manager.Restart(ctx)).To(Succeed())
+				i.restart(ctx)
 				i.reported(ctx, organization, "Sent")
 			}
 			Expect(i.reportMails(organization)).To(HaveLen(1))

@@ -73,6 +73,13 @@ func install(ctx context.Context) *installation {
 	return i
 }
 
+// restart starts the manager again, and waits until everything that it serves is reached.
+func (i *installation) restart(ctx context.Context) {
+	GinkgoHelper()
+	Expect(i.manager.Restart(ctx)).To(Succeed())
+	Eventually(i.cluster.ViewAnswers).WithContext(ctx).Should(Succeed())
+}
+
 // showLog adds the end of the manager's log to the report of a spec that failed.
 func (i *installation) showLog() {
 	const end = 8192
