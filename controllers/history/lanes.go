@@ -18,7 +18,7 @@ const (
 	laneCount = 16
 	// laneLength is how many changes wait in a lane before those who bring more have to wait. Informers keep what waits for
 	// that; nothing is dropped and nothing merged.
-	laneLength = 1024
+	laneLength = 128
 )
 
 // lanes write changes, many at once, those of one object one after the other.

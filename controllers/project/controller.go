@@ -281,15 +281,14 @@ func (r *Reconciler) releaseOthers(
 ) (state releaseState, err error) {
 	var labelled corev1.NamespaceList
 	err = r.List(ctx, &labelled, client.UnsafeDisableDeepCopy,
-		client.MatchingFields{snapshot.NamespacesByOrganization: organization})
+		client.MatchingFields{snapshot.NamespacesByProject: snapshot.NamespaceProject(organization, project)})
 	if err != nil {
-		return waiting, fmt.Errorf("list the namespaces of organization %s: %w", organization, err)
+		return waiting, fmt.Errorf("list the namespaces of project %s of organization %s: %w", project, organization, err)
 	}
 	var errs []error
 	for i := range labelled.Items {
 		namespace := &labelled.Items[i]
-		if namespace.Labels[v1alpha1.LabelProject] != project || slices.Contains(asked, namespace.Name) ||
-			namespace.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedByRoster {
+		if slices.Contains(asked, namespace.Name) || namespace.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedByRoster {
 			continue
 		}
 		isReleased, err := r.releaseNamespace(ctx, namespace.DeepCopy(), policy)

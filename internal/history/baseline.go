@@ -34,7 +34,8 @@ type Baseline struct {
 
 	lock     sync.Mutex
 	followed bool
-	earlier  []activity.Record
+	// earlier is what those Events say, until the store is there to add it to; unstored is the same, until Rebuild takes it.
+	earlier, unstored []activity.Record
 	// recorded are the fields of which this run has recorded how they stand.
 	recorded sets.Set[fieldOf]
 	known    map[types.UID]Known
@@ -65,12 +66,29 @@ func (b *Baseline) follow(ctx context.Context) error {
 	if b.followed {
 		return nil
 	}
-	earlier, err := ListRecords(ctx, b.live)
+	earlier, err := listRecords(ctx, b.live)
 	if err != nil {
 		return err
 	}
-	b.earlier, b.followed = earlier, true
+	b.earlier, b.unstored, b.followed = earlier, earlier, true
 	return nil
+}
+
+// Rebuild gives what is to be stored unless it is: at first what earlier runs made Events of, later all that the cluster's
+// Events still say.
+func (b *Baseline) Rebuild(ctx context.Context) ([]activity.Record, error) {
+	if records, found, err := b.takeUnstored(ctx); found || err != nil {
+		return records, err
+	}
+	return listRecords(ctx, b.live)
+}
+
+func (b *Baseline) takeUnstored(ctx context.Context) (records []activity.Record, found bool, err error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	err = b.follow(ctx)
+	records, b.unstored = b.unstored, nil
+	return records, records != nil, err
 }
 
 // Load reads the baseline from the store, once.
@@ -181,9 +199,10 @@ func (b *Baseline) IsGone(ctx context.Context, removal Change) (bool, error) {
 	return gone, err
 }
 
-// ListRecords reads what the Events that the cluster still has say, the oldest first.
-func ListRecords(ctx context.Context, reader client.Reader) ([]activity.Record, error) {
-	var events []eventsv1.Event
+// listRecords reads what the Events that the cluster still has say, the oldest first. Events are never changed, and Kubernetes
+// promises the order of their versions.
+func listRecords(ctx context.Context, reader client.Reader) ([]activity.Record, error) {
+	var found []versioned
 	page := &eventsv1.EventList{}
 	for {
 		options := []client.ListOption{
@@ -193,30 +212,34 @@ func ListRecords(ctx context.Context, reader client.Reader) ([]activity.Record, 
 		if err := reader.List(ctx, page, options...); err != nil {
 			return nil, fmt.Errorf("list the Events of the history: %w", err)
 		}
-		events = append(events, page.Items...)
+		found = append(found, recordsOf(page.Items)...)
 		if page.Continue == "" {
 			break
 		}
 	}
-	slices.SortFunc(events, func(a, b eventsv1.Event) int { return compareVersions(a.ResourceVersion, b.ResourceVersion) })
-	records := make([]activity.Record, 0, len(events))
-	for i := range events {
-		if events[i].ReportingController == ReportingController {
-			records = append(records, RecordOf(&events[i]))
-		}
+	slices.SortFunc(found, func(a, b versioned) int { return cmp.Compare(a.version, b.version) })
+	records := make([]activity.Record, len(found))
+	for i := range found {
+		records[i] = found[i].record
 	}
 	return records, nil
 }
 
-// compareVersions orders by when objects were written: Events are never changed, and Kubernetes promises the order.
-func compareVersions(a, b string) int {
-	first, _ := strconv.ParseUint(a, 10, 64)
-	second, _ := strconv.ParseUint(b, 10, 64)
-	switch {
-	case first < second:
-		return -1
-	case first > second:
-		return 1
+// versioned is a record and the version of its Event.
+type versioned struct {
+	version uint64
+	record  activity.Record
+}
+
+// recordsOf are what Events say that are the history's. An Event takes some times the memory of its record.
+func recordsOf(events []eventsv1.Event) []versioned {
+	var found []versioned
+	for i := range events {
+		if event := &events[i]; event.ReportingController == ReportingController {
+			// Versions of Kubernetes' own storage are numbers.
+			version, _ := strconv.ParseUint(event.ResourceVersion, 10, 64)
+			found = append(found, versioned{version, RecordOf(event)})
+		}
 	}
-	return 0
+	return found
 }

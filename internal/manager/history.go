@@ -28,11 +28,10 @@ func addHistory(manager ctrl.Manager, options *Options) (access.History, view.Ac
 		return nil, nil, nil
 	}
 	source := activity.NewSource(options.ActivityDatabaseURL, clock.RealClock{})
-	live := manager.GetAPIReader()
-	baseline := history.NewBaseline(source, live)
+	baseline := history.NewBaseline(source, manager.GetAPIReader())
 	writer := activity.NewWriter(baseline, activity.WriterOptions{
 		Clock: clock.RealClock{}, Log: manager.GetLogger().WithName("activity"),
-		Rebuild: func(ctx context.Context) ([]activity.Record, error) { return history.ListRecords(ctx, live) },
+		Rebuild: baseline.Rebuild,
 	})
 	recorder := history.NewRecorder(manager.GetClient(), writer)
 	following := &controller.Controller{

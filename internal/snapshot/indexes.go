@@ -40,6 +40,8 @@ const (
 	RolesByClusterRole = "spec.clusterRoles"
 	// NamespacesByOrganization finds the namespaces that carry an organization's label.
 	NamespacesByOrganization = "organization"
+	// NamespacesByProject finds the namespaces that carry a project's labels, under NamespaceProject.
+	NamespacesByProject = "project"
 	// BindingsByOrganization finds the RBAC RoleBindings that carry an organization's label.
 	BindingsByOrganization = "organization"
 )
@@ -64,6 +66,7 @@ var indexes = []index{
 	{&v1alpha1.Role{}, RolesByInclude, roleIncludes},
 	{&v1alpha1.Role{}, RolesByClusterRole, roleClusterRoles},
 	{&corev1.Namespace{}, NamespacesByOrganization, organizationLabel},
+	{&corev1.Namespace{}, NamespacesByProject, namespaceProject},
 	{&rbacv1.RoleBinding{}, BindingsByOrganization, organizationLabel},
 }
 
@@ -136,6 +139,17 @@ func roleClusterRoles(object client.Object) []string {
 
 func organizationLabel(object client.Object) []string {
 	return present(object.GetLabels()[v1alpha1.LabelOrganization])
+}
+
+// NamespaceProject is the value under which the indexes find the namespaces of an organization's project.
+func NamespaceProject(organization, project string) string { return organization + "/" + project }
+
+func namespaceProject(object client.Object) []string {
+	labels := object.GetLabels()
+	if labels[v1alpha1.LabelProject] == "" {
+		return nil
+	}
+	return []string{NamespaceProject(labels[v1alpha1.LabelOrganization], labels[v1alpha1.LabelProject])}
 }
 
 func present(value string) []string {
