@@ -24,14 +24,24 @@ import (
 	"github.com/roster-dev/roster/test/expectations"
 )
 
-// applyImport imports the kubernetes organization, or a small one where its data isn't there, and applies it.
-func (i *installation) applyImport(ctx context.Context) {
+// kubernetesData is the folder with the configuration of the kubernetes organization, which may not be there.
+func kubernetesData() (folder string, missing error) {
 	GinkgoHelper()
 	root, err := environment.ModuleRoot()
 	Expect(err).NotTo(HaveOccurred())
 	shared := cmp.Or(os.Getenv(catalogue.SharedDataVariable), filepath.Join(root, "..", "shared", "data"))
-	data := filepath.Join(shared, "peribolos", "kubernetes")
-	if _, err := os.Stat(data); err != nil {
+	folder = filepath.Join(shared, "peribolos", "kubernetes")
+	_, missing = os.Stat(folder)
+	return folder, missing
+}
+
+// applyImport imports the kubernetes organization, or a small one where its data isn't there, and applies it.
+func (i *installation) applyImport(ctx context.Context) {
+	GinkgoHelper()
+	data, missing := kubernetesData()
+	if missing != nil {
+		root, err := environment.ModuleRoot()
+		Expect(err).NotTo(HaveOccurred())
 		data = filepath.Join(root, "config", "samples", "peribolos", "organization.yaml")
 	}
 	manifests := filepath.Join(i.cluster.Directory, "import")
@@ -129,4 +139,12 @@ var _ = Describe("A large organization that has converged", Ordered, func() {
 		AddReportEntry("memory after the restart", i.memory())
 		i.expectEngine(ctx)
 	})
+
+	It("loses at most a fifth of its people when very many Memberships are deleted, until that is approved or taken back",
+		func(ctx SpecContext) {
+			if _, missing := kubernetesData(); missing != nil {
+				Skip(fmt.Sprintf("the shared test data isn't there, set %s to its folder: %v", catalogue.SharedDataVariable, missing))
+			}
+			i.expectRemovalsHeld(ctx)
+		})
 })

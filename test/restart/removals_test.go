@@ -1,11 +1,7 @@
 package restart_test
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -13,8 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
-	"github.com/roster-dev/roster/test/catalogue"
-	"github.com/roster-dev/roster/test/environment"
 	"github.com/roster-dev/roster/test/expectations"
 )
 
@@ -93,57 +87,47 @@ func (i *installation) remake(ctx context.Context, members []v1alpha1.Membership
 	}
 }
 
-var _ = Describe("When the Memberships of a prefix are deleted in the kubernetes organization", func() {
-	It("at most a fifth lose access, whatever is restarted or deleted besides, until that is approved or taken back", func(
-		ctx SpecContext,
-	) {
-		const organization = "kubernetes"
-		root, err := environment.ModuleRoot()
-		Expect(err).NotTo(HaveOccurred())
-		shared := cmp.Or(os.Getenv(catalogue.SharedDataVariable), filepath.Join(root, "..", "shared", "data"))
-		if _, err := os.Stat(filepath.Join(shared, "peribolos", organization)); err != nil {
-			Skip(fmt.Sprintf("the shared test data isn't there, set %s to its folder: %v", catalogue.SharedDataVariable, err))
-		}
-		i := install(ctx)
-		i.applyImport(ctx)
-		i.settle(ctx)
-		everybody := i.beginning(ctx, organization, "", "~")
-		accident, second := i.beginning(ctx, organization, "a", "h"), i.beginning(ctx, organization, "h", "i")
-		Expect(len(accident)).To(BeNumerically(">", perWindow+20), "enough for this test")
-		Expect(second).NotTo(BeEmpty())
+// expectRemovalsHeld deletes the Memberships of a prefix of the kubernetes organization, with restarts and a second burst, and
+// expects that no more than a fifth of its people lose access until that is approved or taken back.
+func (i *installation) expectRemovalsHeld(ctx context.Context) {
+	GinkgoHelper()
+	const organization = "kubernetes"
+	everybody := i.beginning(ctx, organization, "", "~")
+	accident, second := i.beginning(ctx, organization, "a", "h"), i.beginning(ctx, organization, "h", "i")
+	Expect(len(accident)).To(BeNumerically(">", perWindow+20), "enough for this test")
+	Expect(second).NotTo(BeEmpty())
 
-		By("more of them go than may, the manager is killed in the middle, and the others go after its return")
-		middle := perWindow + 10
-		i.deleteMembers(ctx, organization, accident[:middle])
-		i.heldRemovals(ctx, organization, 10)
-		Expect(i.manager.Kill()).To(Succeed())
-		Expect(i.manager.Restart(ctx)).To(Succeed())
-		i.deleteMembers(ctx, organization, accident[middle:])
-		held := i.heldRemovals(ctx, organization, len(accident)-perWindow)
-		Expect(i.refused(ctx, organization, everybody)).To(HaveLen(perWindow))
+	By("more of them go than may, the manager is killed in the middle, and the others go after its return")
+	middle := perWindow + 10
+	i.deleteMembers(ctx, organization, accident[:middle])
+	i.heldRemovals(ctx, organization, 10)
+	Expect(i.manager.Kill()).To(Succeed())
+	Expect(i.manager.Restart(ctx)).To(Succeed())
+	i.deleteMembers(ctx, organization, accident[middle:])
+	held := i.heldRemovals(ctx, organization, len(accident)-perWindow)
+	Expect(i.refused(ctx, organization, everybody)).To(HaveLen(perWindow))
 
-		By("a second burst opens no budget, and a digest from before it changes nothing")
-		i.deleteMembers(ctx, organization, second)
-		later := i.heldRemovals(ctx, organization, len(accident)+len(second)-perWindow)
-		Expect(later.Digest).NotTo(Equal(held.Digest))
-		i.approveRemovals(ctx, organization, held.Digest)
-		Expect(i.manager.Restart(ctx)).To(Succeed())
-		Consistently(func() (*v1alpha1.HeldRemovals, error) {
-			found := &v1alpha1.Organization{}
-			err := i.Get(ctx, client.ObjectKey{Name: organization}, found)
-			return found.Status.HeldRemovals, err
-		}).WithContext(ctx).WithTimeout(quiet).Should(Equal(later))
-		Expect(i.refused(ctx, organization, everybody)).To(HaveLen(perWindow))
+	By("a second burst opens no budget, and a digest from before it changes nothing")
+	i.deleteMembers(ctx, organization, second)
+	later := i.heldRemovals(ctx, organization, len(accident)+len(second)-perWindow)
+	Expect(later.Digest).NotTo(Equal(held.Digest))
+	i.approveRemovals(ctx, organization, held.Digest)
+	Expect(i.manager.Restart(ctx)).To(Succeed())
+	Consistently(func() (*v1alpha1.HeldRemovals, error) {
+		found := &v1alpha1.Organization{}
+		err := i.Get(ctx, client.ObjectKey{Name: organization}, found)
+		return found.Status.HeldRemovals, err
+	}).WithContext(ctx).WithTimeout(quiet).Should(Equal(later))
+	Expect(i.refused(ctx, organization, everybody)).To(HaveLen(perWindow))
 
-		By("the manifests of the second burst come back, and what is held then is what was approved before")
-		i.remake(ctx, second)
-		i.heldRemovals(ctx, organization, 0)
-		Eventually(func() ([]string, error) { return i.refused(ctx, organization, everybody) }).WithContext(ctx).
-			Should(HaveLen(len(accident)))
-		i.settle(ctx)
-		i.expectEngine(ctx)
-	})
-})
+	By("the manifests of the second burst come back, and what is held then is what was approved before")
+	i.remake(ctx, second)
+	i.heldRemovals(ctx, organization, 0)
+	Eventually(func() ([]string, error) { return i.refused(ctx, organization, everybody) }).WithContext(ctx).
+		Should(HaveLen(len(accident)))
+	i.settle(ctx)
+	i.expectEngine(ctx)
+}
 
 // approveRemovals puts a digest on the Organization.
 func (i *installation) approveRemovals(ctx context.Context, organization, digest string) {
