@@ -249,7 +249,14 @@ func (r *Reconciler) keepReader(ctx context.Context, object *v1alpha1.APIToken, 
 	return nil
 }
 
+// removeReader asks the API server itself whether there is one: no write goes out for one that is gone, and none that was
+// made a moment ago is overlooked.
 func (r *Reconciler) removeReader(ctx context.Context, object *v1alpha1.APIToken) error {
+	reader := &metav1.PartialObjectMetadata{}
+	reader.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(token.Reader(object)), reader); err != nil {
+		return client.IgnoreNotFound(err)
+	}
 	return client.IgnoreNotFound(r.Delete(ctx, token.Reader(object)))
 }
 

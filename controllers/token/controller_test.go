@@ -3,14 +3,18 @@ package token
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -22,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/status"
 	"github.com/roster-dev/roster/internal/token"
 )
 
@@ -41,6 +46,10 @@ type bench struct {
 	longest time.Duration
 	issued  int
 	writes  int
+	// deletions are the kinds and names of what was to be deleted.
+	deletions []string
+	// readerStays: the ClusterRole by which the Secret is read can't be deleted.
+	readerStays error
 }
 
 func newBench(object *v1alpha1.APIToken, others ...client.Object) *bench {
@@ -57,6 +66,7 @@ func newBench(object *v1alpha1.APIToken, others ...client.Object) *bench {
 	store := fake.NewClientBuilder().WithScheme(scheme).WithObjects(append(others, object, organization)...).
 		WithStatusSubresource(object, organization).WithInterceptorFuncs(interceptor.Funcs{
 		SubResourceCreate: b.issueToken, SubResourceUpdate: b.updateStatus, Create: b.create,
+		Delete: b.delete,
 	}).Build()
 	Expect(store.Status().Update(context.Background(), organization)).To(Succeed())
 	b.Reconciler = &Reconciler{
@@ -92,6 +102,14 @@ func (b *bench) create(ctx context.Context, to client.WithWatch, object client.O
 	return to.Create(ctx, object, options...)
 }
 
+func (b *bench) delete(ctx context.Context, to client.WithWatch, object client.Object, options ...client.DeleteOption) error {
+	b.deletions = append(b.deletions, object.GetName())
+	if _, isReader := object.(*rbacv1.ClusterRole); isReader && b.readerStays != nil {
+		return b.readerStays
+	}
+	return to.Delete(ctx, object, options...)
+}
+
 // at has the controller look after some time, and returns for how long it then waits. The object is as it is after that.
 func (b *bench) at(ctx context.Context, after time.Duration) time.Duration {
 	GinkgoHelper()
@@ -107,6 +125,12 @@ func (b *bench) secrets(ctx context.Context) []corev1.Secret {
 	var list corev1.SecretList
 	Expect(b.List(ctx, &list)).To(Succeed())
 	return list.Items
+}
+
+// metered is how many tokens the metrics count for some reason, of how many in a phase. All specs have the one token.
+func metered(why string, phase v1alpha1.APITokenPhase) string {
+	return fmt.Sprintf("%v of %v", testutil.ToFloat64(census.flags.WithLabelValues(why)),
+		testutil.ToFloat64(census.phases.WithLabelValues(string(phase))))
 }
 
 func (b *bench) condition(name string) *metav1.Condition {
@@ -141,9 +165,11 @@ var _ = Describe("The controller of tokens", func() {
 		b.at(ctx, 0)
 		Expect(b.at(ctx, day-time.Second)).To(Equal(time.Second))
 		Expect(b.condition(v1alpha1.ConditionExpiresSoon)).To(HaveField("Status", metav1.ConditionTrue))
+		Expect(metered("expires_soon", v1alpha1.APITokenActive)).To(Equal("1 of 1"))
 		Expect(b.at(ctx, day)).To(Equal(30 * day))
 		Expect(b.object.Status.Phase).To(Equal(v1alpha1.APITokenExpired))
 		Expect(b.condition(v1alpha1.ConditionExpiresSoon)).To(BeNil())
+		Expect(metered("expires_soon", v1alpha1.APITokenExpired)).To(Equal("0 of 1"))
 		Expect(b.secrets(ctx)).To(BeEmpty())
 		b.at(ctx, 31*day-time.Second)
 		Expect(b.object.DeletionTimestamp).To(BeNil())
@@ -190,9 +216,41 @@ var _ = Describe("The controller of tokens", func() {
 		Expect(b.condition(v1alpha1.ConditionIssued)).To(HaveField("Reason", "SecretTaken"))
 		Expect(b.secrets(ctx)).To(HaveExactElements(HaveField("Data", HaveKey("password"))))
 		Expect(b.issued).To(BeZero())
+		Expect(b.deletions).To(BeEmpty(), "what waits writes nothing")
 		Expect(b.Delete(ctx, foreign)).To(Succeed())
 		b.at(ctx, time.Minute)
 		Expect(b.condition(v1alpha1.ConditionIssued)).To(HaveField("Status", metav1.ConditionTrue))
+	})
+
+	It("lets nobody read by a token's name what takes the place of its Secret", func(ctx SpecContext) {
+		b := newBench(living(day))
+		b.at(ctx, 0)
+		reader := token.Reader(b.object)
+		Expect(b.Get(ctx, client.ObjectKeyFromObject(reader), reader)).To(Succeed())
+		Expect(reader.Rules).To(ConsistOf(And(HaveField("ResourceNames", ConsistOf("ci")), HaveField("Verbs", ConsistOf("get")))))
+		name := client.ObjectKey{Namespace: "org-acme", Name: "ci"}
+		secret := &corev1.Secret{}
+		Expect(b.Get(ctx, name, secret)).To(Succeed())
+		Expect(b.Delete(ctx, secret)).To(Succeed())
+		Expect(b.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}})).To(Succeed())
+		b.at(ctx, time.Minute)
+		Expect(b.condition(v1alpha1.ConditionIssued)).To(HaveField("Reason", "SecretTaken"))
+		Expect(apierrors.IsNotFound(b.Get(ctx, client.ObjectKeyFromObject(reader), reader))).To(BeTrue())
+	})
+
+	It("frees the name of an ended token's Secret only once nobody may read by it, and ends the token all the same", func(ctx SpecContext) {
+		b := newBench(living(day))
+		b.at(ctx, 0)
+		b.readerStays = errors.New("the API server is busy")
+		b.clock.SetTime(noon.Add(day))
+		request := ctrl.Request{NamespacedName: client.ObjectKeyFromObject(b.object)}
+		_, err := b.Reconcile(ctx, request)
+		Expect(err).To(MatchError(b.readerStays))
+		Expect(b.secrets(ctx)).To(ConsistOf(HaveField("Name", "ci")), "what the token was bound to is gone")
+		b.readerStays = nil
+		b.at(ctx, day)
+		Expect(b.secrets(ctx)).To(BeEmpty())
+		Expect(b.object.Status.Phase).To(Equal(v1alpha1.APITokenExpired))
 	})
 
 	It("says that nobody uses a token, where it is known", func(ctx SpecContext) {
@@ -210,5 +268,18 @@ var _ = Describe("The controller of tokens", func() {
 		Expect(b.at(ctx, 100*day)).To(Equal(10 * day))
 		b.at(ctx, 110*day)
 		Expect(b.condition(v1alpha1.ConditionUnused)).To(HaveField("Status", metav1.ConditionTrue))
+		Expect(metered("unused", v1alpha1.APITokenActive)).To(Equal("1 of 1"))
+	})
+
+	It("counts a token of who is held back, as long as they are", func(ctx SpecContext) {
+		b := newBench(living(day))
+		b.at(ctx, 0)
+		Expect(metered("user_held_back", v1alpha1.APITokenActive)).To(Equal("0 of 1"))
+		for _, isHeld := range []bool{true, false} {
+			status.Flag(b.object, v1alpha1.ConditionUserHeldBack, isHeld, "UserSuspended", "")
+			Expect(b.Status().Update(ctx, b.object)).To(Succeed())
+			b.at(ctx, 0)
+			Expect(metered("user_held_back", v1alpha1.APITokenActive)).To(Equal(map[bool]string{true: "1 of 1", false: "0 of 1"}[isHeld]))
+		}
 	})
 })
