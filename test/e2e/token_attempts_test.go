@@ -59,6 +59,27 @@ func readsSecret(ctx context.Context, asked client.Client, object client.Object)
 	return asked.Get(ctx, client.ObjectKey{Namespace: object.GetNamespace(), Name: "ci"}, &corev1.Secret{})
 }
 
+// listsSecrets and watchesSecrets ask for what would hold the Secret, too.
+func listsSecrets(ctx context.Context, asked client.Client, object client.Object) error {
+	return asked.List(ctx, &corev1.SecretList{}, client.InNamespace(object.GetNamespace()),
+		client.MatchingFields{"metadata.name": "ci"})
+}
+
+func watchesSecrets(ctx context.Context, asked client.Client, object client.Object) error {
+	watch, err := asked.(client.WithWatch).Watch(ctx, &corev1.SecretList{}, client.InNamespace(object.GetNamespace()))
+	if err == nil {
+		watch.Stop()
+	}
+	return err
+}
+
+// readingSecrets is a Role that reads Secrets in the organization's namespace.
+func readingSecrets() *v1alpha1.Role {
+	return &v1alpha1.Role{ObjectMeta: expectations.InOrganization("token-tried", "thief"), Spec: v1alpha1.RoleSpec{
+		OrganizationRules: rulesOn("", "secrets", "get", "list"),
+	}}
+}
+
 // requestsToken asks for a token of the ServiceAccount of bo's token.
 func requestsToken(ctx context.Context, asked client.Client, _ client.Object) error {
 	account := &corev1.ServiceAccount{ObjectMeta: expectations.InOrganization("token-tried", triedToken.ServiceAccountName())}
@@ -113,6 +134,15 @@ var tokenAttempts = []attempt{
 		`User "dana@token-tried" cannot get resource "secrets" in API group "" in the namespace "org-token-tried"`},
 	{"an owner reads the Secret", tokenOwner, readsSecret, triedToken,
 		`User "ana@token-tried" cannot get resource "secrets" in API group "" in the namespace "org-token-tried"`},
+	{"the user lists Secrets, others' among them", tokenUser, listsSecrets, triedToken,
+		`User "bo@token-tried" cannot list resource "secrets" in API group "" in the namespace "org-token-tried"`},
+	{"an owner lists Secrets", tokenOwner, listsSecrets, triedToken,
+		`User "ana@token-tried" cannot list resource "secrets" in API group "" in the namespace "org-token-tried"`},
+	{"an owner watches Secrets", tokenOwner, watchesSecrets, triedToken,
+		`User "ana@token-tried" cannot watch resource "secrets" in API group "" in the namespace "org-token-tried"`},
+	{"an owner makes a Role that reads Secrets where tokens are", tokenOwner, creates, readingSecrets(),
+		"this Role would newly allow what you may not do yourself in organization token-tried: get on secrets; list on secrets; take it " +
+			"out, or ask who may"},
 
 	{"an owner forges the status", tokenOwner, mergesStatus(`{"status": {"phase": "Active"}}`), triedToken,
 		`User "ana@token-tried" cannot patch resource "apitokens/status" in API group "roster.dev" in the namespace "org-token-tried"`},
