@@ -37,6 +37,8 @@ const (
 	outdatedRetry = 50 * time.Millisecond
 	// takenRetry is how soon it is looked whether somebody else's Secret is still in the way.
 	takenRetry = time.Minute
+	// streamRetry is how soon it is looked whether it is known by now that a token isn't used.
+	streamRetry = time.Hour
 )
 
 // Reconciler carries out the life of APITokens.
@@ -52,8 +54,16 @@ type Reconciler struct {
 	Server token.Server
 	// Retention is how long an APIToken stays after its end.
 	Retention time.Duration
-	// UseKnownSince is since when the API server tells of the use of tokens; zero where it doesn't. Nil: it doesn't.
-	UseKnownSince func(context.Context) time.Time
+	// UseKnown says of which time it is known who used tokens.
+	UseKnown UseKnown
+}
+
+// UseKnown is of which time the API server has told of the use of tokens.
+type UseKnown interface {
+	// Since is when that began; zero where it never has.
+	Since(context.Context) time.Time
+	// Until is up to when it is certain: the stream may have stopped.
+	Until(context.Context) time.Time
 }
 
 // SetupWithManager registers the controller.

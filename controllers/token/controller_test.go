@@ -46,7 +46,9 @@ type bench struct {
 	longest time.Duration
 	issued  int
 	writes  int
-	// deletions are the kinds and names of what was to be deleted.
+	// since when the audit stream arrives, and until when it did where it has stopped.
+	since, until time.Time
+	// deletions are the names of what was to be deleted.
 	deletions []string
 	// readerStays: the ClusterRole by which the Secret is read can't be deleted.
 	readerStays error
@@ -71,8 +73,10 @@ func newBench(object *v1alpha1.APIToken, others ...client.Object) *bench {
 	Expect(store.Status().Update(context.Background(), organization)).To(Succeed())
 	b.Reconciler = &Reconciler{
 		Client: store, Live: store, Clock: b.clock, Kept: Kept{Reader: store}, Retention: 30 * 24 * time.Hour,
-		Server: token.Server{URL: "https://kubernetes.acme.example", CA: []byte("authority")},
+		Server:   token.Server{URL: "https://kubernetes.acme.example", CA: []byte("authority")},
+		UseKnown: b,
 	}
+	b.since = noon
 	return b
 }
 
@@ -100,6 +104,17 @@ func (b *bench) updateStatus(
 func (b *bench) create(ctx context.Context, to client.WithWatch, object client.Object, options ...client.CreateOption) error {
 	object.SetCreationTimestamp(metav1.NewTime(b.clock.Now()))
 	return to.Create(ctx, object, options...)
+}
+
+// Since implements UseKnown.
+func (b *bench) Since(context.Context) time.Time { return b.since }
+
+// Until implements UseKnown.
+func (b *bench) Until(context.Context) time.Time {
+	if b.until.IsZero() {
+		return b.clock.Now()
+	}
+	return b.until
 }
 
 func (b *bench) delete(ctx context.Context, to client.WithWatch, object client.Object, options ...client.DeleteOption) error {
@@ -261,12 +276,17 @@ var _ = Describe("The controller of tokens", func() {
 		Expect(b.Get(ctx, client.ObjectKey{Name: "acme"}, organization)).To(Succeed())
 		organization.Spec.Tokens.MaxTTL = &metav1.Duration{Duration: 365 * day}
 		Expect(b.Update(ctx, organization)).To(Succeed())
+		b.since = time.Time{}
 		b.at(ctx, 0)
-		b.at(ctx, 100*day)
+		Expect(b.at(ctx, 100*day)).To(Equal(time.Hour), "the stream may come")
 		Expect(b.condition(v1alpha1.ConditionUnused)).To(BeNil(), "unknown isn't never")
-		b.UseKnownSince = func(context.Context) time.Time { return noon.Add(20 * day) }
+		b.since = noon.Add(20 * day)
 		Expect(b.at(ctx, 100*day)).To(Equal(10 * day))
-		b.at(ctx, 110*day)
+		b.until = noon.Add(110*day - time.Second)
+		Expect(b.at(ctx, 120*day)).To(Equal(time.Hour), "the stream has stopped")
+		Expect(b.condition(v1alpha1.ConditionUnused)).To(BeNil(), "what wasn't told isn't held against it")
+		b.until = noon.Add(110 * day)
+		b.at(ctx, 120*day)
 		Expect(b.condition(v1alpha1.ConditionUnused)).To(HaveField("Status", metav1.ConditionTrue))
 		Expect(metered("unused", v1alpha1.APITokenActive)).To(Equal("1 of 1"))
 	})
