@@ -418,6 +418,8 @@ var _ = Describe("The plugin", func() {
 		Eventually(func() int32 { return personOf(ctx, bo).Status.ActiveTokens }).WithContext(ctx).Should(BeEquivalentTo(1))
 		Expect(run("revoke", "ci")).To(Equal("apitoken.roster.dev/ci: it is revoked\n"))
 		expect.NotReady(ctx, token, "Revoked")
+		_, err := plugin(ctx, bo, "token", "rotate", "ci", "--organization", organization)
+		Expect(err).To(MatchError(ContainSubstring("API token ci has ended and gets no new token")))
 		Eventually(func() string { return run("list") }).WithContext(ctx).Should(ContainSubstring("Revoked"))
 		Eventually(func() int32 { return personOf(ctx, bo).Status.ActiveTokens }).WithContext(ctx).Should(BeZero())
 	})
