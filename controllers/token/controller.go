@@ -4,6 +4,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -133,7 +134,7 @@ func (r *Reconciler) carryOut(
 	before := object.DeepCopy()
 	found, err := r.act(ctx, object, policy)
 	if err != nil {
-		return reconcile.Result{}, err
+		return reconcile.Result{}, errors.Join(err, r.sayUnissued(ctx, before, object, err))
 	}
 	next := r.describe(ctx, object, found)
 	if object.Status.EndedAt != nil && !r.Clock.Now().Before(r.removalOf(object)) {

@@ -50,6 +50,8 @@ type bench struct {
 	since, until time.Time
 	// deletions are the names of what was to be deleted.
 	deletions []string
+	// quota refuses what is to be made.
+	quota func(client.Object) error
 	// readerStays: the ClusterRole by which the Secret is read can't be deleted.
 	readerStays error
 }
@@ -103,6 +105,9 @@ func (b *bench) updateStatus(
 // create dates what is made, which a real API server does.
 func (b *bench) create(ctx context.Context, to client.WithWatch, object client.Object, options ...client.CreateOption) error {
 	object.SetCreationTimestamp(metav1.NewTime(b.clock.Now()))
+	if b.quota != nil && b.quota(object) != nil {
+		return b.quota(object)
+	}
 	return to.Create(ctx, object, options...)
 }
 
@@ -251,6 +256,28 @@ var _ = Describe("The controller of tokens", func() {
 		b.at(ctx, time.Minute)
 		Expect(b.condition(v1alpha1.ConditionIssued)).To(HaveField("Reason", "SecretTaken"))
 		Expect(apierrors.IsNotFound(b.Get(ctx, client.ObjectKeyFromObject(reader), reader))).To(BeTrue())
+	})
+
+	It("says why no token can be issued, once, and issues it when one can", func(ctx SpecContext) {
+		b := newBench(living(day))
+		b.quota = func(object client.Object) error {
+			if _, isSecret := object.(*corev1.Secret); !isSecret {
+				return nil
+			}
+			return apierrors.NewForbidden(corev1.Resource("secrets"), object.GetName(), errors.New("exceeded quota: few"))
+		}
+		writes := b.writes
+		for range 2 {
+			_, err := b.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(b.object)})
+			Expect(err).To(MatchError(ContainSubstring("exceeded quota")))
+		}
+		Expect(b.Get(ctx, client.ObjectKeyFromObject(b.object), b.object)).To(Succeed())
+		Expect(b.condition(v1alpha1.ConditionIssued)).To(And(HaveField("Reason", "NotIssued"), HaveField("Message",
+			HaveSuffix(`secrets "token-ci-0123456789abc-…" is forbidden: exceeded quota: few`))))
+		Expect(b.writes).To(Equal(writes+1), "the name of each attempt is no news")
+		b.quota = nil
+		b.at(ctx, 0)
+		Expect(b.condition(v1alpha1.ConditionIssued)).To(HaveField("Status", metav1.ConditionTrue))
 	})
 
 	It("frees the name of an ended token's Secret only once nobody may read by it, and ends the token all the same", func(ctx SpecContext) {

@@ -3,8 +3,11 @@ package token
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -15,6 +18,7 @@ import (
 // The reasons of the condition Issued.
 const (
 	reasonIssued      = "Issued"
+	reasonNotIssued   = "NotIssued"
 	reasonShortened   = "Shortened"
 	reasonSecretTaken = "SecretTaken"
 	reasonRevoked     = "Revoked"
@@ -46,6 +50,19 @@ func (r *Reconciler) describe(ctx context.Context, object *v1alpha1.APIToken, fo
 	}
 	end := describeIssue(object, *delivery, found.plan)
 	return r.notice(ctx, object, earliestAfter(now, []time.Time{end, found.plan.Next}), now)
+}
+
+// sayUnissued says why there is no token yet, such as a quota. One that is there works on, whatever becomes of the next.
+func (r *Reconciler) sayUnissued(ctx context.Context, before, object *v1alpha1.APIToken, cause error) error {
+	if apierrors.IsConflict(cause) || meta.IsStatusConditionTrue(object.Status.Conditions, v1alpha1.ConditionIssued) ||
+		object.Status.EndedAt != nil {
+		return nil
+	}
+	// What a token is to be bound to is called otherwise at each attempt, and that isn't worth a write.
+	attempt := regexp.MustCompile(regexp.QuoteMeta(object.ServiceAccountName()) + fmt.Sprintf("-[a-z0-9]{%d}", suffixLength))
+	message := attempt.ReplaceAllString(cause.Error(), object.ServiceAccountName()+"-…")
+	status.Say(object, v1alpha1.ConditionIssued, false, reasonNotIssued, message)
+	return status.Update(ctx, r.Client, before, object)
 }
 
 // describeIssue says of the token that is handed out until when it works, also where the API server gave it less than was
