@@ -16,7 +16,7 @@ import (
 )
 
 // Who attempts something about the token of bo, a developer: owner, administrator, another developer, a robot that may
-// impersonate bo, and the people who write Secrets in the organization's namespace.
+// impersonate bo alone, and the people who write Secrets in the organization's namespace.
 const (
 	tokenOwner, tokenAdministrator = "ana@token-tried", "dana@token-tried"
 	tokenUser, tokenOther          = "bo@token-tried", "cleo@token-tried"
@@ -26,6 +26,8 @@ const (
 		"do, may set spec.revoked: true or delete it, and nothing else"
 	notForBo = "spec.user: a token for bo@token-tried is made by bo@token-tried or by who may impersonate that user; leave spec.user " +
 		"out for a token of your own"
+	notForCleo = "spec.user: a token for cleo@token-tried is made by cleo@token-tried or by who may impersonate that user; leave " +
+		"spec.user out for a token of your own"
 	notByHand = "in namespace org-token-tried the ServiceAccounts token-* , their tokens, and Secrets of type roster.dev/* are made by " +
 		"Roster alone; make an APIToken instead"
 	notInProject = "access to namespace token-tried-shop of organization token-tried is given through Roster, not by RoleBindings of " +
@@ -99,6 +101,7 @@ var tokenAttempts = []attempt{
 	{"a member makes a token for another user", tokenOther, creates, newToken(ofUser(tokenUser)), notForBo},
 	{"an owner makes a token for another user", tokenOwner, creates, newToken(ofUser(tokenUser)), notForBo},
 	{"who may impersonate a user makes a token for them", tokenMaker, creates, newToken(ofUser(tokenUser)), ""},
+	{"who may impersonate a user makes a token for another one", tokenMaker, creates, newToken(ofUser(tokenOther)), notForCleo},
 	{"a token is pointed at a Secret that is there", tokenUser, creates, newToken(inSecret("mail-password")),
 		`spec.secretName: Secret "mail-password" is there already and isn't this token's; choose another name`},
 	{"a token is pointed at another token's Secret", tokenOther, creates, newToken(inSecret("ci")),
@@ -203,7 +206,9 @@ func tokenWorld(ctx context.Context) {
 		expectations.Membership("token-tried", "bo", tokenUser, "developer"))
 	// Rights that no role of the catalogue gives, as a cluster's administrator may.
 	for user, rule := range map[string]rbacv1.PolicyRule{
-		tokenMaker: {APIGroups: []string{""}, Resources: []string{"users"}, Verbs: []string{"impersonate"}},
+		tokenMaker: {
+			APIGroups: []string{""}, Resources: []string{"users"}, ResourceNames: []string{tokenUser}, Verbs: []string{"impersonate"},
+		},
 		secretWriter: {
 			APIGroups: []string{"", "roster.dev"}, Verbs: []string{"*"},
 			Resources: []string{"secrets", "serviceaccounts", "serviceaccounts/token", "apitokens", "apitokens/status"},
@@ -232,4 +237,18 @@ var _ = Describe("About an API token, the API server", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) { tokenWorld(ctx) })
 
 	attemptEach(tokenAttempts)
+
+	It("lets who made it for somebody else read the Secret, and nobody but the two", func(ctx SpecContext) {
+		token := newToken(ofUser(tokenUser), func(t *v1alpha1.APIToken) { t.Name = "made-for-bo" })
+		Expect(asUser(tokenMaker).Create(ctx, token)).To(Succeed())
+		expect.Ready(ctx, token)
+		for _, reader := range []string{tokenUser, tokenMaker} {
+			_, err := secretOf(ctx, token, reader)
+			Expect(err).NotTo(HaveOccurred(), reader)
+		}
+		for _, other := range []string{tokenOwner, tokenAdministrator, tokenOther} {
+			_, err := secretOf(ctx, token, other)
+			Expect(err).To(MatchError(ContainSubstring("is forbidden")), other)
+		}
+	})
 })
