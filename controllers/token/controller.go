@@ -4,6 +4,7 @@ package token
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,6 +38,8 @@ const (
 	outdatedRetry = 50 * time.Millisecond
 	// takenRetry is how soon it is looked whether somebody else's Secret is still in the way.
 	takenRetry = time.Minute
+	// streamRetry is how soon it is looked whether it is known by now that a token isn't used.
+	streamRetry = time.Hour
 )
 
 // Reconciler carries out the life of APITokens.
@@ -52,8 +55,16 @@ type Reconciler struct {
 	Server token.Server
 	// Retention is how long an APIToken stays after its end.
 	Retention time.Duration
-	// UseKnownSince is since when the API server tells of the use of tokens; zero where it doesn't. Nil: it doesn't.
-	UseKnownSince func(context.Context) time.Time
+	// UseKnown says of which time it is known who used tokens.
+	UseKnown UseKnown
+}
+
+// UseKnown is of which time the API server has told of the use of tokens.
+type UseKnown interface {
+	// Since is when that began; zero where it never has.
+	Since(context.Context) time.Time
+	// Until is up to when it is certain: the stream may have stopped.
+	Until(context.Context) time.Time
 }
 
 // SetupWithManager registers the controller.
@@ -123,7 +134,7 @@ func (r *Reconciler) carryOut(
 	before := object.DeepCopy()
 	found, err := r.act(ctx, object, policy)
 	if err != nil {
-		return reconcile.Result{}, err
+		return reconcile.Result{}, errors.Join(err, r.sayUnissued(ctx, before, object, err))
 	}
 	next := r.describe(ctx, object, found)
 	if object.Status.EndedAt != nil && !r.Clock.Now().Before(r.removalOf(object)) {
@@ -249,7 +260,14 @@ func (r *Reconciler) keepReader(ctx context.Context, object *v1alpha1.APIToken, 
 	return nil
 }
 
+// removeReader asks the API server itself whether there is one: no write goes out for one that is gone, and none that was
+// made a moment ago is overlooked.
 func (r *Reconciler) removeReader(ctx context.Context, object *v1alpha1.APIToken) error {
+	reader := &metav1.PartialObjectMetadata{}
+	reader.SetGroupVersionKind(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"))
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(token.Reader(object)), reader); err != nil {
+		return client.IgnoreNotFound(err)
+	}
 	return client.IgnoreNotFound(r.Delete(ctx, token.Reader(object)))
 }
 

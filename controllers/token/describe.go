@@ -3,8 +3,11 @@ package token
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -15,6 +18,7 @@ import (
 // The reasons of the condition Issued.
 const (
 	reasonIssued      = "Issued"
+	reasonNotIssued   = "NotIssued"
 	reasonShortened   = "Shortened"
 	reasonSecretTaken = "SecretTaken"
 	reasonRevoked     = "Revoked"
@@ -45,7 +49,20 @@ func (r *Reconciler) describe(ctx context.Context, object *v1alpha1.APIToken, fo
 		object.Status.RotatesAt = instant(found.plan.RotatesAt)
 	}
 	end := describeIssue(object, *delivery, found.plan)
-	return r.notice(object, r.useKnownSince(ctx), earliestAfter(now, []time.Time{end, found.plan.Next}), now)
+	return r.notice(ctx, object, earliestAfter(now, []time.Time{end, found.plan.Next}), now)
+}
+
+// sayUnissued says why there is no token yet, such as a quota. One that is there works on, whatever becomes of the next.
+func (r *Reconciler) sayUnissued(ctx context.Context, before, object *v1alpha1.APIToken, cause error) error {
+	if apierrors.IsConflict(cause) || meta.IsStatusConditionTrue(object.Status.Conditions, v1alpha1.ConditionIssued) ||
+		object.Status.EndedAt != nil {
+		return nil
+	}
+	// What a token is to be bound to is called otherwise at each attempt, and that isn't worth a write.
+	attempt := regexp.MustCompile(regexp.QuoteMeta(object.ServiceAccountName()) + fmt.Sprintf("-[a-z0-9]{%d}", suffixLength))
+	message := attempt.ReplaceAllString(cause.Error(), object.ServiceAccountName()+"-…")
+	status.Say(object, v1alpha1.ConditionIssued, false, reasonNotIssued, message)
+	return status.Update(ctx, r.Client, before, object)
 }
 
 // describeIssue says of the token that is handed out until when it works, also where the API server gave it less than was
@@ -97,26 +114,28 @@ func (r *Reconciler) describeEnd(object *v1alpha1.APIToken, end time.Time) {
 
 // notice says what somebody should look at: an end that is near, and a token that nobody uses. It returns the earliest of
 // when that is to be said and what else is to be done.
-func (*Reconciler) notice(object *v1alpha1.APIToken, useKnownSince, next, now time.Time) time.Time {
+func (r *Reconciler) notice(ctx context.Context, object *v1alpha1.APIToken, next, now time.Time) time.Time {
 	end := object.Status.ExpiresAt.Time
 	soonAt := token.ExpiresSoonAt(object, end)
 	status.Flag(object, v1alpha1.ConditionExpiresSoon, !now.Before(soonAt), "EndIsNear",
 		fmt.Sprintf("the token ends at %s; make another APIToken before that", text(end)))
-	instants := []time.Time{next, soonAt}
-	unusedAt, known := token.UnusedAt(object, useKnownSince)
-	status.Flag(object, v1alpha1.ConditionUnused, known && !now.Before(unusedAt), "NotUsed",
+	isUnused, again := r.isUnused(ctx, object, now)
+	status.Flag(object, v1alpha1.ConditionUnused, isUnused, "NotUsed",
 		fmt.Sprintf("the token wasn't used for %d days or more; revoke it if nobody needs it", int(token.UnusedAfter.Hours()/24)))
-	if known {
-		instants = append(instants, unusedAt)
-	}
-	return earliestAfter(now, instants)
+	return earliestAfter(now, []time.Time{next, soonAt, again})
 }
 
-func (r *Reconciler) useKnownSince(ctx context.Context) time.Time {
-	if r.UseKnownSince == nil {
-		return time.Time{}
+// isUnused says whether it is known that nobody has used a token for long, and when to ask again.
+func (r *Reconciler) isUnused(ctx context.Context, object *v1alpha1.APIToken, now time.Time) (isUnused bool, again time.Time) {
+	unusedAt, known := token.UnusedAt(object, r.UseKnown.Since(ctx))
+	switch {
+	case known && now.Before(unusedAt):
+		return false, unusedAt
+	case known && !r.UseKnown.Until(ctx).Before(unusedAt):
+		return true, time.Time{}
 	}
-	return r.UseKnownSince(ctx)
+	// Nobody tells when the audit stream comes, or comes back.
+	return false, now.Add(streamRetry)
 }
 
 // earliestAfter is the first of some instants that is still to come, or zero.

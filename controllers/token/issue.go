@@ -109,28 +109,31 @@ func (r *Reconciler) discard(ctx context.Context, object *v1alpha1.APIToken, nam
 	return nil
 }
 
-// end takes away all that a token could work by, as the API server has it: first what tokens are bound to.
+// end takes away all that a token could work by, as the API server has it: first what tokens are bound to. The right to read
+// the Secret goes before the Secret: its name is free for somebody else's from then on.
 func (r *Reconciler) end(ctx context.Context, object *v1alpha1.APIToken) error {
 	found, err := state(ctx, r.Live, object)
 	if err != nil {
 		return err
 	}
-	names := make([]string, 0, len(found.Credentials)+1)
 	for _, credential := range found.Credentials {
-		names = append(names, credential.Name)
-	}
-	if found.Delivery != nil {
-		names = append(names, object.SecretName())
-	}
-	for _, name := range names {
-		if err := r.discard(ctx, object, name); err != nil {
+		if err := r.discard(ctx, object, credential.Name); err != nil {
 			return err
 		}
 	}
-	if found.HasAccount {
-		if err := r.Delete(ctx, token.Account(object), unseen); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("delete ServiceAccount %s: %w", object.ServiceAccountName(), err)
+	if err := r.removeReader(ctx, object); err != nil {
+		return err
+	}
+	if found.Delivery != nil {
+		if err := r.discard(ctx, object, object.SecretName()); err != nil {
+			return err
 		}
 	}
-	return r.removeReader(ctx, object)
+	if !found.HasAccount {
+		return nil
+	}
+	if err := r.Delete(ctx, token.Account(object), unseen); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete ServiceAccount %s: %w", object.ServiceAccountName(), err)
+	}
+	return nil
 }

@@ -128,5 +128,6 @@ var _ = Describe("An APIToken", func() {
 		Expect(readers(member("acme", "bo"))).To(ConsistOf("bo", "maker"))
 		Expect(readers(member("acme", "bo"), user("maker", deactivated))).To(ConsistOf("bo"))
 		Expect(readers(member("acme", "bo", suspended))).To(BeEmpty())
+		Expect(readers()).To(BeEmpty(), "who has left")
 	})
 })

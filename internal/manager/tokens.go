@@ -1,24 +1,18 @@
 package manager
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"os"
 	"time"
 
 	"github.com/spf13/pflag"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/roster-dev/roster/api/v1alpha1"
 	tokencontroller "github.com/roster-dev/roster/controllers/token"
-	"github.com/roster-dev/roster/internal/audit"
-	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/token"
 )
 
@@ -77,20 +71,6 @@ func (o *TokenOptions) server(config *rest.Config) (token.Server, error) {
 	return server, nil
 }
 
-// streamSince tells since when it is known who uses tokens: since the API server's audit stream arrives.
-func streamSince(reader client.Reader) func(context.Context) time.Time {
-	return func(ctx context.Context) time.Time {
-		namespace := &corev1.Namespace{}
-		if err := reader.Get(ctx, client.ObjectKey{Name: v1alpha1.SystemNamespace}, namespace, snapshot.Shared); err != nil {
-			return time.Time{}
-		}
-		if since := audit.StreamSince(namespace); since != nil {
-			return since.Time
-		}
-		return time.Time{}
-	}
-}
-
 // addTokens has tokens issued, replaced and ended.
 func addTokens(manager ctrl.Manager, options *TokenOptions) error {
 	server, err := options.server(manager.GetConfig())
@@ -108,7 +88,7 @@ func addTokens(manager ctrl.Manager, options *TokenOptions) error {
 	}
 	controller := &tokencontroller.Reconciler{
 		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: clock.RealClock{}, Kept: kept, Server: server,
-		Retention: options.Retention, UseKnownSince: streamSince(manager.GetClient()),
+		Retention: options.Retention, UseKnown: &streamed{reader: manager.GetClient(), clock: clock.RealClock{}},
 	}
 	if err := controller.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up %T: %w", controller, err)

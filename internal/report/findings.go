@@ -63,17 +63,24 @@ func knownOf(facts Facts, now time.Time) knowledge {
 	if facts.LastSeenSince == nil {
 		return knowledge{}
 	}
-	known := knowledge{since: facts.LastSeenSince.Time, until: facts.LastSeenSince.Time}
-	for i := range facts.Users {
-		known.until = later(known.until, facts.Users[i].Status.LastSeenAt)
-	}
-	for i := range facts.Tokens {
-		known.until = later(known.until, facts.Tokens[i].Status.LastUsedAt)
-	}
+	last := metav1.NewTime(LastSighting(facts.Users, facts.Tokens))
+	known := knowledge{since: facts.LastSeenSince.Time, until: later(facts.LastSeenSince.Time, &last)}
 	if known.until.After(now) {
 		known.until = now
 	}
 	return known
+}
+
+// LastSighting is when anybody was last seen: up to then the record is known to go on.
+func LastSighting(users []v1alpha1.User, tokens []v1alpha1.APIToken) time.Time {
+	var last time.Time
+	for i := range users {
+		last = later(last, users[i].Status.LastSeenAt)
+	}
+	for i := range tokens {
+		last = later(last, tokens[i].Status.LastUsedAt)
+	}
+	return last
 }
 
 func later(than time.Time, at *metav1.Time) time.Time {

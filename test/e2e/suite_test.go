@@ -75,7 +75,7 @@ var _ = SynchronizedAfterSuite(func() {}, func() {
 // clientFor reads from the API server itself, as whoever the configuration says.
 func clientFor(config *rest.Config) client.Client {
 	GinkgoHelper()
-	made, err := client.New(config, client.Options{Scheme: manager.NewScheme()})
+	made, err := client.NewWithWatch(config, client.Options{Scheme: manager.NewScheme()})
 	Expect(err).NotTo(HaveOccurred())
 	return made
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Who attempts something about the token of bo, a developer: owner, administrator, another developer, a robot that may
-// impersonate bo, and the people who write Secrets in the organization's namespace.
+// impersonate bo alone, and the people who write Secrets in the organization's namespace.
 const (
 	tokenOwner, tokenAdministrator = "ana@token-tried", "dana@token-tried"
 	tokenUser, tokenOther          = "bo@token-tried", "cleo@token-tried"
@@ -26,6 +26,8 @@ const (
 		"do, may set spec.revoked: true or delete it, and nothing else"
 	notForBo = "spec.user: a token for bo@token-tried is made by bo@token-tried or by who may impersonate that user; leave spec.user " +
 		"out for a token of your own"
+	notForCleo = "spec.user: a token for cleo@token-tried is made by cleo@token-tried or by who may impersonate that user; leave " +
+		"spec.user out for a token of your own"
 	notByHand = "in namespace org-token-tried the ServiceAccounts token-* , their tokens, and Secrets of type roster.dev/* are made by " +
 		"Roster alone; make an APIToken instead"
 	notInProject = "access to namespace token-tried-shop of organization token-tried is given through Roster, not by RoleBindings of " +
@@ -59,6 +61,27 @@ func readsSecret(ctx context.Context, asked client.Client, object client.Object)
 	return asked.Get(ctx, client.ObjectKey{Namespace: object.GetNamespace(), Name: "ci"}, &corev1.Secret{})
 }
 
+// listsSecrets and watchesSecrets ask for what would hold the Secret, too.
+func listsSecrets(ctx context.Context, asked client.Client, object client.Object) error {
+	return asked.List(ctx, &corev1.SecretList{}, client.InNamespace(object.GetNamespace()),
+		client.MatchingFields{"metadata.name": "ci"})
+}
+
+func watchesSecrets(ctx context.Context, asked client.Client, object client.Object) error {
+	watch, err := asked.(client.WithWatch).Watch(ctx, &corev1.SecretList{}, client.InNamespace(object.GetNamespace()))
+	if err == nil {
+		watch.Stop()
+	}
+	return err
+}
+
+// readingSecrets is a Role that reads Secrets in the organization's namespace.
+func readingSecrets() *v1alpha1.Role {
+	return &v1alpha1.Role{ObjectMeta: expectations.InOrganization("token-tried", "thief"), Spec: v1alpha1.RoleSpec{
+		OrganizationRules: rulesOn("", "secrets", "get", "list"),
+	}}
+}
+
 // requestsToken asks for a token of the ServiceAccount of bo's token.
 func requestsToken(ctx context.Context, asked client.Client, _ client.Object) error {
 	account := &corev1.ServiceAccount{ObjectMeta: expectations.InOrganization("token-tried", triedToken.ServiceAccountName())}
@@ -78,6 +101,7 @@ var tokenAttempts = []attempt{
 	{"a member makes a token for another user", tokenOther, creates, newToken(ofUser(tokenUser)), notForBo},
 	{"an owner makes a token for another user", tokenOwner, creates, newToken(ofUser(tokenUser)), notForBo},
 	{"who may impersonate a user makes a token for them", tokenMaker, creates, newToken(ofUser(tokenUser)), ""},
+	{"who may impersonate a user makes a token for another one", tokenMaker, creates, newToken(ofUser(tokenOther)), notForCleo},
 	{"a token is pointed at a Secret that is there", tokenUser, creates, newToken(inSecret("mail-password")),
 		`spec.secretName: Secret "mail-password" is there already and isn't this token's; choose another name`},
 	{"a token is pointed at another token's Secret", tokenOther, creates, newToken(inSecret("ci")),
@@ -113,6 +137,15 @@ var tokenAttempts = []attempt{
 		`User "dana@token-tried" cannot get resource "secrets" in API group "" in the namespace "org-token-tried"`},
 	{"an owner reads the Secret", tokenOwner, readsSecret, triedToken,
 		`User "ana@token-tried" cannot get resource "secrets" in API group "" in the namespace "org-token-tried"`},
+	{"the user lists Secrets, others' among them", tokenUser, listsSecrets, triedToken,
+		`User "bo@token-tried" cannot list resource "secrets" in API group "" in the namespace "org-token-tried"`},
+	{"an owner lists Secrets", tokenOwner, listsSecrets, triedToken,
+		`User "ana@token-tried" cannot list resource "secrets" in API group "" in the namespace "org-token-tried"`},
+	{"an owner watches Secrets", tokenOwner, watchesSecrets, triedToken,
+		`User "ana@token-tried" cannot watch resource "secrets" in API group "" in the namespace "org-token-tried"`},
+	{"an owner makes a Role that reads Secrets where tokens are", tokenOwner, creates, readingSecrets(),
+		"this Role would newly allow what you may not do yourself in organization token-tried: get on secrets; list on secrets; take it " +
+			"out, or ask who may"},
 
 	{"an owner forges the status", tokenOwner, mergesStatus(`{"status": {"phase": "Active"}}`), triedToken,
 		`User "ana@token-tried" cannot patch resource "apitokens/status" in API group "roster.dev" in the namespace "org-token-tried"`},
@@ -173,7 +206,9 @@ func tokenWorld(ctx context.Context) {
 		expectations.Membership("token-tried", "bo", tokenUser, "developer"))
 	// Rights that no role of the catalogue gives, as a cluster's administrator may.
 	for user, rule := range map[string]rbacv1.PolicyRule{
-		tokenMaker: {APIGroups: []string{""}, Resources: []string{"users"}, Verbs: []string{"impersonate"}},
+		tokenMaker: {
+			APIGroups: []string{""}, Resources: []string{"users"}, ResourceNames: []string{tokenUser}, Verbs: []string{"impersonate"},
+		},
 		secretWriter: {
 			APIGroups: []string{"", "roster.dev"}, Verbs: []string{"*"},
 			Resources: []string{"secrets", "serviceaccounts", "serviceaccounts/token", "apitokens", "apitokens/status"},
@@ -202,4 +237,18 @@ var _ = Describe("About an API token, the API server", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) { tokenWorld(ctx) })
 
 	attemptEach(tokenAttempts)
+
+	It("lets who made it for somebody else read the Secret, and nobody but the two", func(ctx SpecContext) {
+		token := newToken(ofUser(tokenUser), func(t *v1alpha1.APIToken) { t.Name = "made-for-bo" })
+		Expect(asUser(tokenMaker).Create(ctx, token)).To(Succeed())
+		expect.Ready(ctx, token)
+		for _, reader := range []string{tokenUser, tokenMaker} {
+			_, err := secretOf(ctx, token, reader)
+			Expect(err).NotTo(HaveOccurred(), reader)
+		}
+		for _, other := range []string{tokenOwner, tokenAdministrator, tokenOther} {
+			_, err := secretOf(ctx, token, other)
+			Expect(err).To(MatchError(ContainSubstring("is forbidden")), other)
+		}
+	})
 })

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,12 +14,15 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/test/environment"
 	"github.com/roster-dev/roster/test/expectations"
 )
 
@@ -104,6 +108,20 @@ func tokenIn(kubeconfig string) string {
 	return loaded.AuthInfos[loaded.Contexts[loaded.CurrentContext].AuthInfo].Token
 }
 
+// tracesOf are what betrays a token: its signature, and the whole as a Secret shows it.
+func tracesOf(token string) []string {
+	return []string{token[strings.LastIndex(token, ".")+1:], base64.StdEncoding.EncodeToString([]byte(token))}
+}
+
+// containAnyOf matches a text that holds one of some others.
+func containAnyOf(texts []string) types.GomegaMatcher {
+	var matchers []types.GomegaMatcher
+	for _, text := range texts {
+		matchers = append(matchers, ContainSubstring(text))
+	}
+	return Or(matchers...)
+}
+
 var _ = Describe("An API token", func() {
 	const owner = "ana@tokens"
 
@@ -150,7 +168,7 @@ var _ = Describe("An API token", func() {
 		expect.NotReady(ctx, token, "UserNotMember")
 	})
 
-	It("works beside the next one for the overlap of a rotation, and not after", func(ctx context.Context) {
+	It("works beside the next one for the overlap of a rotation, and not after, and goes whole when it is deleted", func(ctx context.Context) {
 		const organization, bo = "rotated", "bo@rotated"
 		stage(ctx, organization, bo, "viewer")
 		token := apiToken(organization, "ci", bo, []v1alpha1.RoleName{"viewer"})
@@ -175,6 +193,15 @@ var _ = Describe("An API token", func() {
 		Expect(podsIn(ctx, before, "rotated-shop")).To(Succeed())
 		expectUnknown(ctx, before, "rotated-shop")
 		Expect(podsIn(ctx, after, "rotated-shop")).To(Succeed())
+
+		// Deleted so that the garbage collector is asked to leave what the token consists of.
+		Expect(asUser(bo).Delete(ctx, token, client.PropagationPolicy(metav1.DeletePropagationOrphan))).To(Succeed())
+		expectForbidden(ctx, after, "rotated-shop")
+		expect.Gone(ctx, token)
+		for _, list := range []client.ObjectList{&corev1.SecretList{}, &corev1.ServiceAccountList{}} {
+			Expect(k8s.List(ctx, list, client.InNamespace(token.Namespace), client.HasLabels{v1alpha1.LabelAPIToken})).To(Succeed())
+			Expect(meta.LenList(list)).To(BeZero(), "%T", list)
+		}
 	})
 
 	It("is made anew where its Secret is deleted, and is refused for good once it is revoked", func(ctx context.Context) {
@@ -311,7 +338,10 @@ var _ = Describe("An API token of who is held back", func() {
 		expect.Ready(ctx, token)
 		kubeconfig := kubeconfigOf(ctx, token)
 		expectWorks(ctx, kubeconfig, "secret-token-shop")
-		text := tokenIn(kubeconfig)
+		traces := tracesOf(tokenIn(kubeconfig))
+		found, err := cluster.Kubectl(ctx, "get", "secret", "ci", "-n", "org-secret-token", "-o", "yaml")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).To(containAnyOf(traces), "what is looked for is found where it is")
 		Eventually(func() (string, error) {
 			return cluster.Kubectl(ctx, "get", "activities.view.roster.dev", "-n", "org-secret-token", "-o", "yaml")
 		}).WithContext(ctx).Should(ContainSubstring("TokenIssued"))
@@ -319,23 +349,31 @@ var _ = Describe("An API token of who is held back", func() {
 			{"get", "events", "-A", "-o", "yaml"},
 			{"get", "activities.view.roster.dev,grants.view.roster.dev,members.view.roster.dev", "-n", "org-secret-token", "-o", "yaml"},
 			{"get", "roster", "-A", "-o", "yaml"},
+			{"get", "reports.view.roster.dev", time.Now().UTC().Format("2006-01"), "-n", "org-secret-token", "-o", "yaml"},
 			{"get", "configmaps,serviceaccounts", "-A", "-o", "yaml"},
 		} {
-			Expect(cluster.Kubectl(ctx, arguments...)).NotTo(ContainSubstring(text), "kubectl %v", arguments)
+			Expect(cluster.Kubectl(ctx, arguments...)).NotTo(containAnyOf(traces), "kubectl %v", arguments)
 		}
 		status, metrics, err := newScraper(ctx, "token-scraper", true).get(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(status).To(Equal(http.StatusOK))
-		Expect(strings.Contains(metrics, text)).To(BeFalse(), "metrics")
+		Expect(metrics).NotTo(containAnyOf(traces), "metrics")
 		// What the API server keeps in its audit log is what it sends as its audit stream.
+		var files []string
 		for _, pattern := range []string{"*.log", "*.db*"} {
-			files, err := filepath.Glob(filepath.Join(cluster.Directory, pattern))
+			matching, err := filepath.Glob(filepath.Join(cluster.Directory, pattern))
 			Expect(err).NotTo(HaveOccurred())
-			for _, file := range files {
-				content, err := os.ReadFile(file)
-				Expect(err).NotTo(HaveOccurred())
-				Expect(strings.Contains(string(content), text)).To(BeFalse(), file)
-			}
+			files = append(files, matching...)
+		}
+		for _, name := range []string{"audit.log", environment.ManagerProcess + ".log", filepath.Base(cluster.ActivityDatabase())} {
+			Expect(files).To(ContainElement(filepath.Join(cluster.Directory, name)))
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			Expect(err).NotTo(HaveOccurred())
+			isThere, err := containAnyOf(traces).Match(string(content))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(isThere).To(BeFalse(), file)
 		}
 	})
 })
@@ -368,7 +406,7 @@ var _ = Describe("The plugin", func() {
 			"--overlap", "0s")).To(Equal("apitoken.roster.dev/ci created: its token comes in Secret ci of namespace org-plugged-token\n"))
 		token := apiToken(organization, "ci", bo, nil)
 		expect.Ready(ctx, token)
-		Expect(run("list")).To(MatchRegexp(`ci +bo@plugged-token +\["viewer"\] +Active +20`))
+		Expect(run("list")).To(MatchRegexp(`ci +bo@plugged-token +\["viewer"\] +Active +20\S+Z +unknown`))
 		first := token.Status.TokenID
 		Expect(run("rotate", "ci")).To(Equal("apitoken.roster.dev/ci: a new token comes in its Secret\n"))
 		Eventually(func() (string, error) {
@@ -380,6 +418,8 @@ var _ = Describe("The plugin", func() {
 		Eventually(func() int32 { return personOf(ctx, bo).Status.ActiveTokens }).WithContext(ctx).Should(BeEquivalentTo(1))
 		Expect(run("revoke", "ci")).To(Equal("apitoken.roster.dev/ci: it is revoked\n"))
 		expect.NotReady(ctx, token, "Revoked")
+		_, err := plugin(ctx, bo, "token", "rotate", "ci", "--organization", organization)
+		Expect(err).To(MatchError(ContainSubstring("API token ci has ended and gets no new token")))
 		Eventually(func() string { return run("list") }).WithContext(ctx).Should(ContainSubstring("Revoked"))
 		Eventually(func() int32 { return personOf(ctx, bo).Status.ActiveTokens }).WithContext(ctx).Should(BeZero())
 	})

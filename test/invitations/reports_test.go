@@ -132,8 +132,11 @@ var _ = Describe("A monthly report", Serial, Ordered, func() {
 		team := &v1alpha1.Team{ObjectMeta: expectations.InOrganization(organization, "makers"), Spec: v1alpha1.TeamSpec{
 			Role: "developer", Members: []v1alpha1.Username{v1alpha1.Username(user("bo"))}, Projects: []v1alpha1.ObjectName{"shop"},
 		}}
-		i.expect.Create(ctx, suspended, invited, bo, cy, team)
-		i.expect.Ready(ctx, bo, cy, team)
+		token := &v1alpha1.APIToken{ObjectMeta: expectations.InOrganization(organization, "ci"), Spec: v1alpha1.APITokenSpec{
+			User: v1alpha1.Username(user("bo")), Roles: []v1alpha1.RoleName{"viewer"}, OrganizationWide: true,
+		}}
+		i.expect.Create(ctx, suspended, invited, bo, cy, team, token)
+		i.expect.Ready(ctx, bo, cy, team, token)
 		i.seen(ctx, owner(organization), true, justNow)
 		i.seen(ctx, user("bo"), false, justNow)
 		i.seen(ctx, user("cy"), true, longAgo)
@@ -184,6 +187,10 @@ var _ = Describe("A monthly report", Serial, Ordered, func() {
 			Expect(mail.Text).To(MatchRegexp(`(?m)^%s +%s`, member.User, strings.Join(member.Roles, ", ")))
 		}
 		Expect(lines[user("bo")]["otherRoles"]).To(Equal("developer"))
+		for name, line := range lines {
+			Expect(line["mfa"]).To(Equal(map[bool]string{true: "yes", false: "no"}[name != user("bo") && name != user("ed")]), name)
+			Expect(line["activeTokens"]).To(Equal(map[bool]string{true: "ci"}[name == user("bo")]), name)
+		}
 		Expect(mail.Text).To(ContainSubstring("Owners, administrators and maintainers without a sign-in for 90 days: 1\n"))
 	})
 

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -153,9 +154,7 @@ func newTokenRotateCommand(streams genericiooptions.IOStreams) *cobra.Command {
   kubectl roster token rotate ci --organization acme`,
 		Args: oneArgument("token", meaningOfToken),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			return options.change(command.Context(), arguments[0], "a new token comes in its Secret", func(t *v1alpha1.APIToken) {
-				metav1.SetMetaDataAnnotation(&t.ObjectMeta, v1alpha1.AnnotationRotate, time.Now().UTC().Format(time.RFC3339Nano))
-			})
+			return options.change(command.Context(), arguments[0], "a new token comes in its Secret", askForRotation)
 		},
 	}
 	options.addFlags(command)
@@ -176,14 +175,26 @@ administrator.`,
 		Args: oneArgument("token", meaningOfToken),
 		RunE: func(command *cobra.Command, arguments []string) error {
 			return options.change(command.Context(), arguments[0], "it is revoked",
-				func(t *v1alpha1.APIToken) { t.Spec.Revoked = true })
+				func(t *v1alpha1.APIToken) error {
+					t.Spec.Revoked = true
+					return nil
+				})
 		},
 	}
 	options.addFlags(command)
 	return command
 }
 
-func (o *token) change(ctx context.Context, name, done string, change func(*v1alpha1.APIToken)) error {
+// askForRotation: one that has ended gets no new token, whatever is asked.
+func askForRotation(token *v1alpha1.APIToken) error {
+	if token.Spec.Revoked || token.Status.EndedAt != nil {
+		return fmt.Errorf("API token %s has ended and gets no new token: make another one by kubectl roster token create", token.Name)
+	}
+	metav1.SetMetaDataAnnotation(&token.ObjectMeta, v1alpha1.AnnotationRotate, time.Now().UTC().Format(time.RFC3339Nano))
+	return nil
+}
+
+func (o *token) change(ctx context.Context, name, done string, change func(*v1alpha1.APIToken) error) error {
 	server, namespace, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -193,7 +204,9 @@ func (o *token) change(ctx context.Context, name, done string, change func(*v1al
 		return explain(err, apiTokens, namespace)
 	}
 	before := found.DeepCopy()
-	change(found)
+	if err := change(found); err != nil {
+		return err
+	}
 	if err := server.Patch(ctx, found, client.MergeFrom(before)); err != nil {
 		return explain(err, apiTokens, namespace)
 	}
