@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -201,11 +202,18 @@ func ListRecords(ctx context.Context, reader client.Reader) ([]activity.Record, 
 	slices.SortFunc(events, func(a, b eventsv1.Event) int { return compareVersions(a.ResourceVersion, b.ResourceVersion) })
 	records := make([]activity.Record, 0, len(events))
 	for i := range events {
-		if events[i].ReportingController == ReportingController {
+		if isOurs(&events[i]) {
 			records = append(records, RecordOf(&events[i]))
 		}
 	}
 	return records, nil
+}
+
+// isOurs says whether an Event is where Roster makes it. Who may write Events in a namespace of their own can't so write the
+// history of an organization.
+func isOurs(event *eventsv1.Event) bool {
+	return event.ReportingController == ReportingController &&
+		(event.Namespace == metav1.NamespaceDefault || event.Namespace == event.Annotations[annotationOrganization])
 }
 
 // compareVersions orders by when objects were written: Events are never changed, and Kubernetes promises the order.

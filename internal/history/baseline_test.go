@@ -45,4 +45,12 @@ var _ = Describe("What a start knows of earlier runs", func() {
 		Expect(found).To(BeTrue())
 		Expect(teams.Missed(known, changed)).To(BeEmpty())
 	})
+
+	It("is in the Events that are where Roster makes them, and in no others", func(ctx SpecContext) {
+		made := teams.Changes(nil, full)[0]
+		cluster := fake.NewClientBuilder().WithObjects(
+			NewEvent(made, "org-acme"), NewEvent(made, "default"), NewEvent(made, "acme-shop"), NewEvent(made, "org-globex"),
+		).Build()
+		Expect(ListRecords(ctx, cluster)).To(HaveLen(2))
+	})
 })
