@@ -20,6 +20,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/controllers/access"
 	engine "github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/history"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/test/expectations"
 )
@@ -113,6 +114,32 @@ func (n notingStatus) Update(
 		return err
 	}
 	return n.SubResourceWriter.Update(ctx, object, options...)
+}
+
+// told keeps what a sync has recorded.
+type told struct {
+	lock    sync.Mutex
+	changes []string
+}
+
+func (t *told) Removed(context.Context, client.Object) error { return nil }
+
+func (t *told) Later(changes ...history.Change) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	for _, change := range changes {
+		if !change.Standing {
+			t.changes = append(t.changes, change.Action+" "+change.Field+": "+change.New)
+		}
+	}
+}
+
+func (t *told) take() []string {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	taken := t.changes
+	t.changes = nil
+	return taken
 }
 
 func viewer() engine.RoleReference { return engine.RoleReference{Name: "viewer"} }
@@ -213,6 +240,25 @@ var _ = Describe("A sync", func() {
 		settle(ctx)
 		expect.Allowed(ctx, "bo@"+organization, viewing, shop)
 		expect.Ready(ctx, bo)
+	})
+
+	It("records what it gave in a namespace where something else failed, and that once it succeeds", func(ctx SpecContext) {
+		records := &told{}
+		reconciler.History = records
+		expect.Create(ctx, expectations.Membership(organization, "bo", "bo@"+organization, "viewer"),
+			expectations.Membership(organization, "cy", "cy@"+organization, "developer"))
+		inCache(ctx, &v1alpha1.MembershipList{}, organization, 2)
+		notes.refuseWhen(func(write string) bool {
+			return strings.Contains(write, "RoleBinding "+shop+"/") && strings.Contains(write, "developer")
+		})
+		_, err := reconciled(ctx)
+		Expect(err).To(MatchError(ContainSubstring("developer")))
+		Expect(records.take()).To(ContainElement(
+			MatchRegexp("^AccessGranted access in " + shop + ": .*viewer: bo@" + organization + "$")))
+
+		notes.refuseWhen(nil)
+		settle(ctx)
+		Expect(records.take()).To(ConsistOf("AccessGranted access in " + shop + ": developer: cy@" + organization))
 	})
 
 	It("keeps a deleted Membership until its access is gone, though taking it away fails at first", func(ctx SpecContext) {

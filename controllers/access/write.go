@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/internal/rbac"
@@ -30,7 +31,7 @@ const (
 
 // written is what became of the writes of a sync.
 type written struct {
-	// done are the changes that were carried out.
+	// done are the changes that were carried out, also in part: then with the exchanges of the bindings that were written.
 	done []rbac.NamespaceChange
 	// failed are the errors by namespace.
 	failed map[string]error
@@ -81,17 +82,18 @@ func (r *Reconciler) writeAll(
 			break
 		}
 		group.Go(func() error {
-			err := r.writeNamespace(ctx, change)
+			carriedOut, err := r.writeNamespace(ctx, change)
 			lock.Lock()
 			defer lock.Unlock()
+			if err == nil || len(carriedOut.Exchanges) > 0 {
+				result.done = append(result.done, carriedOut)
+			}
 			switch {
 			case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 				result.outdated = true
 			case err != nil:
 				result.failed[change.Namespace] = err
 				result.revokesFailed = result.revokesFailed || change.Revokes
-			default:
-				result.done = append(result.done, change)
 			}
 			return nil
 		})
@@ -101,9 +103,11 @@ func (r *Reconciler) writeAll(
 }
 
 // writeNamespace carries out the changes in one namespace. No write waits for the success of another one: what is to be
-// taken away is taken away also where something couldn't be given.
-func (r *Reconciler) writeNamespace(ctx context.Context, change rbac.NamespaceChange) error {
+// taken away is taken away also where something couldn't be given. What it returns is what was carried out of the change: the
+// next sync finds only the rest to do.
+func (r *Reconciler) writeNamespace(ctx context.Context, change rbac.NamespaceChange) (rbac.NamespaceChange, error) {
 	var errs []error
+	failed := sets.New[string]()
 	versions := map[string]string{}
 	for _, write := range append(slices.Clone(change.First), change.Then...) {
 		if version := versions[write.Binding.Name]; version != "" {
@@ -113,9 +117,14 @@ func (r *Reconciler) writeNamespace(ctx context.Context, change rbac.NamespaceCh
 		versions[write.Binding.Name] = version
 		if err != nil {
 			errs = append(errs, err)
+			failed.Insert(write.Binding.Name)
 		}
 	}
-	return errors.Join(errs...)
+	if len(failed) > 0 {
+		change.Exchanges = slices.DeleteFunc(slices.Clone(change.Exchanges),
+			func(exchange rbac.Exchange) bool { return failed.Has(exchange.Binding) })
+	}
+	return change, errors.Join(errs...)
 }
 
 // writeBinding sends one write and returns the version that came of it.

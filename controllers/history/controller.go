@@ -173,7 +173,7 @@ func (c *Controller) compare(ctx context.Context, sight sight) {
 		return
 	}
 	if sight.object.GetDeletionTimestamp() == nil || !c.isRecordedAsGone(ctx, sight) {
-		c.lanes.put(uid, sight.at(sight.kind.Changes(nil, sight.object)))
+		c.lanes.put(uid, sight.at(sight.kind.Found(sight.object)))
 	}
 }
 

@@ -68,6 +68,10 @@ func (l *local) exclusively(run func() error) error {
 // controlPlane returns the control plane that runs, after starting it if necessary, on the data that an earlier one
 // left. A half-dead one is stopped first.
 func (l *local) controlPlane(ctx context.Context) (*environment.Cluster, error) {
+	const highestPort = 65535
+	if l.port < 0 || l.port > highestPort {
+		return nil, fmt.Errorf("PORT=%d: give a number from 1 to %d, or leave PORT out for any free one", l.port, highestPort)
+	}
 	cluster, err := environment.Attach(l.directory, l)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l.start(ctx)

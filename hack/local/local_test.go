@@ -49,6 +49,13 @@ var _ = It("The demo tells the kinds of write requests apart, the most frequent 
 	Expect(groups).To(Equal([]writeGroup{{"update users/status", 2}, {"create users", 1}, {"update users/status (conflict)", 1}}))
 })
 
+var _ = It("Up says of a port that can't be one what is wrong, and starts nothing", func(ctx SpecContext) {
+	local := newLocal(GinkgoWriter)
+	local.directory, local.port = filepath.Join(GinkgoT().TempDir(), ".roster"), 99999
+	Expect(local.up(ctx, "")).To(MatchError("PORT=99999: give a number from 1 to 65535, or leave PORT out for any free one"))
+	Expect(local.directory).NotTo(BeADirectory())
+})
+
 var _ = Describe("Down", func() {
 	It("says that nothing is up", func() {
 		var output bytes.Buffer

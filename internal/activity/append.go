@@ -168,7 +168,8 @@ func latestOf(entries []LogEntry) (newest, latest map[string]row) {
 			numbers: []int64{entry.Time.UnixMicro(), gone},
 			texts:   []string{uid, entry.Namespace, entry.Object.Kind, entry.Object.Namespace, entry.Object.Name},
 		}
-		if entry.Field != "" {
+		// What an object was made with has no field of its own; it stands until a field is changed.
+		if entry.Field != "" || entry.New != "" {
 			latest[uid+"\x00"+entry.Field] = row{texts: []string{uid, entry.Field, cmp.Or(entry.State, entry.New)}}
 		}
 	}

@@ -12,7 +12,8 @@ type Recorded struct {
 	// Namespace is that of the records.
 	Namespace string
 	Object    Object
-	// Values are the new values of the last change of each field.
+	// Values are the new values of the last change of each field. That of the field without a name is what the object was made
+	// with.
 	Values map[string]string
 }
 

@@ -57,6 +57,12 @@ var migrations = []string{
 		PRIMARY KEY (uid, field)
 	);`,
 	`ALTER TABLE activity_records ADD COLUMN state TEXT NOT NULL DEFAULT ''`,
+	// Version 2 didn't keep what objects were made with.
+	`INSERT INTO activity_values (uid, field, value)
+		SELECT made.object_uid, '', made.new FROM activity_records made
+		JOIN activity_objects o ON o.uid = made.object_uid
+		WHERE o.gone = 0 AND made.field = '' AND made.new <> ''
+		ON CONFLICT DO NOTHING`,
 }
 
 // table is where rows are inserted: columns of numbers first, then columns of texts.

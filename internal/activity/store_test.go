@@ -133,7 +133,23 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 		Expect(err).NotTo(HaveOccurred())
 		_, err = Open(ctx, url, clock.RealClock{})
 		Expect(err).To(MatchError(ErrNewerSchema))
-		Expect(err).To(MatchError(ContainSubstring("its schema is 99, this version knows 2")))
+		Expect(err).To(MatchError(ContainSubstring("its schema is 99, this version knows 3")))
+	})
+
+	It("knows what objects were made with, also from a database of the version before", func(ctx SpecContext) {
+		made, gone := change(1), change(2)
+		made.Field, gone.Field, gone.Gone = "", "", true
+		Expect(store.Append(ctx, []Record{made, gone})).To(Succeed())
+		Expect(store.Close()).To(Succeed())
+		for _, statement := range []string{
+			"DELETE FROM activity_values WHERE field = ''", "DELETE FROM activity_schema WHERE version = 3",
+		} {
+			_, err := raw(url).ExecContext(ctx, statement)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		again := open(ctx, url)
+		Expect(again.Latest(ctx, made.Object.UID)).To(Equal(map[string]string{"": made.New}))
+		Expect(again.Latest(ctx, gone.Object.UID)).To(BeEmpty())
 	})
 
 	It("is opened by many at once", func(ctx SpecContext) {
@@ -240,13 +256,16 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 
 			gone := change(3)
 			gone.Key, gone.Gone, gone.Field, gone.New = "removed", true, "", ""
+			made := change(1)
+			made.Key, made.Field, made.New = "made", "", `{"spec.roles":"[\"viewer\"]"}`
+			Expect(store.Append(ctx, []Record{made})).To(Succeed())
 			late := change(3)
 			late.Key = "late"
 			Expect(store.Append(ctx, []Record{change(3), gone})).To(Succeed())
 			Expect(store.Append(ctx, []Record{late})).To(Succeed())
 
 			Expect(store.Latest(ctx, "uid-user-1")).To(Equal(map[string]string{
-				"spec.roles": `["maintainer"]`, "spec.suspended": "true",
+				"": made.New, "spec.roles": `["maintainer"]`, "spec.suspended": "true",
 			}))
 			Expect(store.Latest(ctx, "uid-user-3")).To(BeEmpty())
 			known, err := store.LatestAll(ctx, "Membership")

@@ -85,6 +85,8 @@ func (a Access) TamperingUndone() Change {
 	lost, _ := enumerate(a.Exchanges, losers)
 	change := a.change(lost, gained)
 	change.Action, change.Warning = "TamperingUndone", true
+	// The same sync may have granted or revoked access in the same namespace, which is another change.
+	change.Version += " tampering"
 	change.Actor = someone
 	var bindings []string
 	for _, exchange := range a.Exchanges {

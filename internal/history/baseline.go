@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -235,11 +236,18 @@ type versioned struct {
 func recordsOf(events []eventsv1.Event) []versioned {
 	var found []versioned
 	for i := range events {
-		if event := &events[i]; event.ReportingController == ReportingController {
+		if event := &events[i]; isOurs(event) {
 			// Versions of Kubernetes' own storage are numbers.
 			version, _ := strconv.ParseUint(event.ResourceVersion, 10, 64)
 			found = append(found, versioned{version, RecordOf(event)})
 		}
 	}
 	return found
+}
+
+// isOurs says whether an Event is where Roster makes it. Who may write Events in a namespace of their own can't so write the
+// history of an organization.
+func isOurs(event *eventsv1.Event) bool {
+	return event.ReportingController == ReportingController &&
+		(event.Namespace == metav1.NamespaceDefault || event.Namespace == event.Annotations[annotationOrganization])
 }

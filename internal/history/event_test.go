@@ -114,6 +114,12 @@ var _ = Describe("What a sync did in a namespace", func() {
 		Expect(found).To(BeFalse())
 	})
 
+	It("is one change, and that it undid tampering another", func() {
+		one := access(rbac.Exchange{ClusterRole: developers, Lost: users(1, "u")})
+		changed, _ := one.Changed()
+		Expect(one.TamperingUndone().Name()).NotTo(Equal(changed.Name()), "a second of one name would be taken for the first")
+	})
+
 	It("is the doing of who made the changes that it follows from", func() {
 		one := access(rbac.Exchange{ClusterRole: developers, Lost: users(1, "bo")})
 		membership := Object{Kind: "Membership", Namespace: "org-acme", Name: "bo", UID: "m"}

@@ -330,6 +330,14 @@ var _ = Describe("An object", func() {
 		})
 	}
 
+	It("of which a broken watch skipped versions has changes that say that they may stand for several", func() {
+		next, later := team.DeepCopy(), team.DeepCopy()
+		next.Generation, next.Spec.DisplayName = team.Generation+1, "Press"
+		later.Generation, later.Spec.DisplayName = team.Generation+2, "Press"
+		Expect(teams.Changes(team, next)).To(HaveExactElements(HaveField("Coalesced", false)))
+		Expect(teams.Changes(team, later)).To(HaveExactElements(HaveField("Coalesced", true)))
+	})
+
 	It("that was deleted and made again while the watch was broken is removed and made", func() {
 		again := team.DeepCopy()
 		again.UID = "another"
@@ -366,6 +374,21 @@ var _ = Describe("What happened while Roster was away", func() {
 		Expect(changes[0].New).To(Equal(`["bo","di"]`))
 		Expect(changes[0].Coalesced).To(BeTrue())
 		Expect(changes[0].Name()).To(Equal(teams.Changes(before, after)[0].Name()), "as if it had been seen")
+	})
+
+	It("is one record of an object that was made and changed, which says that it may stand for several", func() {
+		made := team.DeepCopy()
+		made.Generation = 1
+		Expect(teams.Found(made)).To(HaveExactElements(HaveField("Coalesced", false)))
+		changed := made.DeepCopy()
+		changed.Generation = 2
+		found := teams.Found(changed)
+		Expect(found).To(HaveExactElements(And(HaveField("Action", "TeamCreated"), HaveField("Coalesced", true))))
+		Expect(found[0].Name()).To(Equal(teams.Changes(nil, made)[0].Name()), "as if it had been seen")
+	})
+
+	It("says that it may stand for several where an object is gone", func() {
+		Expect(teams.Vanished(recordedAs(team, nil)).Coalesced).To(BeTrue())
 	})
 
 	It("is seen in lists that are too long to be recorded whole", func() {

@@ -25,6 +25,8 @@ type Kind interface {
 	Changes(before, after client.Object) []Change
 	// Removal is the removal of an object that is being deleted.
 	Removal(object client.Object) Change
+	// Found are the changes that made an object of which nothing is recorded although it is there.
+	Found(object client.Object) []Change
 	// Missed are the changes between what was recorded of an object and how it is now.
 	Missed(known Known, object client.Object) []Change
 	// Vanished is the removal of an object that is gone although nobody recorded its removal.
@@ -178,6 +180,10 @@ func (k kind[T]) Changes(before, after client.Object) []Change {
 			changes = append(changes, k.changed(field, previous, next, object))
 		}
 	}
+	if after.GetGeneration() > before.GetGeneration()+1 {
+		// A watch that broke off doesn't show each version.
+		coalesce(changes, brokenOff)
+	}
 	if before.GetDeletionTimestamp() == nil && after.GetDeletionTimestamp() != nil {
 		changes = append(changes, k.Removal(object))
 	}
@@ -248,7 +254,26 @@ func (k kind[T]) values(object T) map[string]string {
 	return values
 }
 
-const missed = "seen when Roster came back: it may stand for several changes, of which the actor made the last"
+const (
+	missed    = "seen when Roster came back: it may stand for several changes, of which the actor made the last"
+	brokenOff = "seen when a broken watch came back: it may stand for several changes, of which the actor made the last"
+)
+
+// coalesce says of changes that each may stand for several.
+func coalesce(changes []Change, why string) {
+	for i := range changes {
+		changes[i].Coalesced, changes[i].Remark = true, why
+	}
+}
+
+// Found implements Kind.
+func (k kind[T]) Found(object client.Object) []Change {
+	changes := k.appeared(object.(T))
+	if object.GetGeneration() > 1 {
+		coalesce(changes[:1], missed)
+	}
+	return changes
+}
 
 // Missed implements Kind.
 func (k kind[T]) Missed(known Known, object client.Object) []Change {
@@ -259,10 +284,9 @@ func (k kind[T]) Missed(known Known, object client.Object) []Change {
 		if stands(previous, next) || previous == "" && next == "false" {
 			continue
 		}
-		change := k.changed(field, previous, next, object.(T))
-		change.Coalesced, change.Remark = true, missed
-		changes = append(changes, change)
+		changes = append(changes, k.changed(field, previous, next, object.(T)))
 	}
+	coalesce(changes, missed)
 	if object.GetDeletionTimestamp() != nil {
 		changes = append(changes, k.Removal(object))
 	}
@@ -272,7 +296,7 @@ func (k kind[T]) Missed(known Known, object client.Object) []Change {
 // Vanished implements Kind.
 func (k kind[T]) Vanished(known Known) Change {
 	return Change{
-		Object: known.Object, Organization: known.Object.chain(), Time: time.Now(), Action: k.removed, Gone: true,
+		Object: known.Object, Organization: known.Object.chain(), Time: time.Now(), Action: k.removed, Gone: true, Coalesced: true,
 		Actor: Actor{Name: ActorUnknown, Because: "it went while Roster was away"},
 	}
 }

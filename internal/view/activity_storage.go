@@ -18,6 +18,10 @@ import (
 // defaultActivities is how many activities a list has that asks for no limit: they go back to the beginning.
 const defaultActivities = 500
 
+// mostActivities is how many one answer has at most, whatever is asked for; the rest comes by continue. All that was ever
+// changed, at once in memory, would be a way for any member to bring the manager down.
+const mostActivities = 1000
+
 // ActivityQuery asks for the changes of one organization. What is left out matches all.
 type ActivityQuery struct {
 	// Namespace of the organization; empty for all.
@@ -86,7 +90,7 @@ func (s *activityStorage) List(ctx context.Context, options *metainternalversion
 	if options != nil {
 		query.Continue = options.Continue
 		if options.Limit > 0 {
-			query.Limit = int(options.Limit)
+			query.Limit = int(min(options.Limit, mostActivities))
 		}
 	}
 	page, err := s.activities.ListActivities(ctx, query)

@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -199,12 +200,32 @@ var _ = DescribeTable("A selector",
 	Entry("matches all that it says", "role=viewer,user=bo,status=Active", true),
 )
 
+// askedActivities remembers what was asked for.
+type askedActivities struct{ query ActivityQuery }
+
+func (a *askedActivities) ListActivities(_ context.Context, query ActivityQuery) (ActivityPage, error) {
+	a.query = query
+	return ActivityPage{}, nil
+}
+
 var _ = Describe("Activities", func() {
 	It("are unavailable, and say so, where none are kept", func(ctx SpecContext) {
 		_, err := (&activityStorage{}).List(request.WithNamespace(ctx, "org-acme"), nil)
 		Expect(err).To(Satisfy(apierrors.IsServiceUnavailable))
 		Expect(err).To(MatchError("no activities are kept here: this manager runs without an activity store"))
 	})
+
+	DescribeTable("are bounded in one answer, and go on by continue", func(ctx SpecContext, limit int64, expected int) {
+		asked := &askedActivities{}
+		_, err := (&activityStorage{activities: asked}).List(request.WithNamespace(ctx, "org-acme"),
+			&metainternalversion.ListOptions{Limit: limit})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(asked.query.Limit).To(Equal(expected))
+	},
+		Entry("where no limit is given", int64(0), 500),
+		Entry("where it is a small one", int64(7), 7),
+		Entry("where it is as large as can be", int64(math.MaxInt64), 1000),
+	)
 
 	It("are asked for as the selector says", func() {
 		selector, err := fields.ParseSelector("actor=ana,kind=Team,name=makers")

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,11 +11,15 @@ import (
 	. "github.com/onsi/gomega"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 	"github.com/roster-dev/roster/test/expectations"
 )
 
@@ -67,6 +72,30 @@ func madeBy(ctx context.Context, uid types.UID) func() ([]string, error) {
 			}
 		}
 		return actors, err
+	}
+}
+
+// activitiesOf gives the same from the activities that the view API lists, as kubectl get does.
+func activitiesOf(ctx context.Context, kind string, object client.Object, action string) func() ([]told, error) {
+	namespace := object.GetNamespace()
+	switch kind {
+	case "Organization":
+		namespace = v1alpha1.OrganizationNamespace(object.GetName())
+	case "User":
+		namespace = metav1.NamespaceDefault
+	}
+	return func() ([]told, error) {
+		var list unstructured.UnstructuredList
+		list.SetGroupVersionKind(viewv1alpha1.GroupVersion.WithKind("ActivityList"))
+		err := k8s.List(ctx, &list, client.InNamespace(namespace),
+			client.MatchingFields{"kind": kind, "name": object.GetName(), "action": action})
+		var changes []told
+		for _, item := range list.Items {
+			var activity viewv1alpha1.Activity
+			err = errors.Join(err, runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, &activity))
+			changes = append(changes, told{activity.Action, activity.Actor, activity.Field, activity.Previous, activity.New})
+		}
+		return changes, err
 	}
 }
 
@@ -161,6 +190,9 @@ var _ = DescribeTable("The history tells who changed what, from what to what:",
 			*text = strings.ReplaceAll(*text, "ORG", name)
 		}
 		Eventually(changesOf(ctx, object.GetUID(), entry.told.Action)).WithContext(ctx).Should(ConsistOf(entry.told))
+		kind, err := apiutil.GVKForObject(object, k8s.Scheme())
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(activitiesOf(ctx, kind.Kind, object, entry.told.Action)).WithContext(ctx).Should(ConsistOf(entry.told))
 		Eventually(madeBy(ctx, object.GetUID())).WithContext(ctx).Should(Equal([]string{"bo@maker"}))
 	},
 	Entry("an Organization is renamed", changeOf(historyOrganization,

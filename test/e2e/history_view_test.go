@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -44,5 +45,14 @@ var _ = Describe("The history in the view API", func() {
 			{"MemberRolesChanged", "pipeline@acme.example", "spec.roles", `["viewer"]`, `["editor"]`},
 			{Action: "MemberAdded", Actor: ana, New: `{"spec.roles":"[\"viewer\"]","spec.user":"bo@hist-view"}`},
 		}))
+
+		By("chunks come together as the whole")
+		list := []string{"get", "activities", "--namespace", "org-" + name, "--output", "name", "--as", "owner@" + name}
+		Eventually(func(g Gomega) {
+			whole, err := cluster.Kubectl(ctx, list...)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(strings.Count(whole, "\n")).To(BeNumerically(">", 4))
+			g.Expect(cluster.Kubectl(ctx, append(list, "--chunk-size=2")...)).To(Equal(whole))
+		}).WithContext(ctx).Should(Succeed())
 	})
 })

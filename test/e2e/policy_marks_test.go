@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/history"
 	"github.com/roster-dev/roster/test/expectations"
 )
 
@@ -109,6 +113,33 @@ var (
 		{"who is past all policies takes the finalizer off", "", merges(`{"metadata": {"finalizers": null}}`), someMembership, ""},
 	}
 )
+
+const historyOfRoster = "Events with the label app.kubernetes.io/managed-by=roster are Roster's history and are written by Roster " +
+	"alone; leave the label out"
+
+// recordOf is an Event that says what it would say of a change, in the developer's project.
+func recordOf(label string) *eventsv1.Event {
+	change := history.Change{
+		Object:       history.Object{Kind: "Organization", Name: policed, UID: "uid"},
+		Organization: v1alpha1.OrganizationNamespace(policed), Time: time.Now(),
+		Actor: history.Actor{Name: theOwner}, Action: "OwnersAdded", Field: "spec.owners", New: `["dora@policed.example"]`,
+	}
+	event := history.NewEvent(change, "policed-shop")
+	event.Regarding.Namespace = "policed-shop"
+	event.Labels = map[string]string{v1alpha1.LabelManagedBy: label}
+	return event
+}
+
+// historyAttempts are made in a project, where Kubernetes lets developers write Events.
+var historyAttempts = []attempt{
+	{"a developer writes an Event that would be read as Roster's own", theDeveloper, creates,
+		recordOf(v1alpha1.ManagedByRoster), historyOfRoster},
+	{"a developer writes it as an Event of the older API", theDeveloper, creates, &corev1.Event{
+		ObjectMeta:     recordOf(v1alpha1.ManagedByRoster).ObjectMeta,
+		InvolvedObject: corev1.ObjectReference{Namespace: "policed-shop"},
+	}, historyOfRoster},
+	{"a developer writes an Event of an application", theDeveloper, creates, recordOf("application"), ""},
+}
 
 // statusAttempts are made on each kind.
 func statusAttempts() []attempt {

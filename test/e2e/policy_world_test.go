@@ -139,6 +139,7 @@ var _ = Describe("A policy", Ordered, ContinueOnFailure, func() {
 	Context("on bindings made by hand", func() { attemptEach(bindingAttempts) })
 	Context("on second factors", func() { attemptEach(secondFactorAttempts) })
 	Context("on Roster's own marks", func() { attemptEach(markAttempts) })
+	Context("on Events of the history", func() { attemptEach(historyAttempts) })
 	Context("on the status", func() { attemptEach(statusAttempts()) })
 	Context("on the catalogue", func() { attemptEach(catalogueAttempts) })
 

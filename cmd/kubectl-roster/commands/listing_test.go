@@ -152,4 +152,9 @@ metadata:
 		Entry("why several", "why ana bo", "name one USER only"),
 		Entry("trees of several", "tree acme globex", `"globex": name one ORGANIZATION, or none for all`),
 	)
+
+	It("say what to do where an argument is empty, as an unset variable of a script", func() {
+		Expect(cluster.run("why", "").Complaints).To(HavePrefix("error: name a USER"))
+		Expect(cluster.requests()).To(BeEmpty())
+	})
 })

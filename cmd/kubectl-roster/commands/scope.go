@@ -116,12 +116,13 @@ func noArguments(_ *cobra.Command, arguments []string) error {
 // oneArgument asks for exactly one.
 func oneArgument(name, meaning string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, arguments []string) error {
-		switch len(arguments) {
-		case 0:
+		switch {
+		case len(arguments) > 1:
+			return errors.New("name one " + name + " only")
+		// Empty is what a script's unset variable comes to.
+		case len(arguments) == 0 || arguments[0] == "":
 			return fmt.Errorf("name a %s: %s", name, meaning)
-		case 1:
-			return nil
 		}
-		return errors.New("name one " + name + " only")
+		return nil
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
+	safetext "github.com/roster-dev/roster/internal/text"
 )
 
 // atOnce is how many organizations are asked about at the same time.
@@ -171,8 +172,9 @@ func drawInside(into treeprint.Tree, name string, above hierarchy, contents map[
 
 func (c *content) heading() string {
 	heading := c.name
-	if c.displayName != "" {
-		heading += " (" + c.displayName + ")"
+	// Owners elsewhere choose it: it mustn't draw lines of its own, or speak to the terminal.
+	if shown := safetext.OneLine(c.displayName); shown != "" {
+		heading += " (" + shown + ")"
 	}
 	if c.hidden {
 		return heading + ": members and teams aren't yours to see"

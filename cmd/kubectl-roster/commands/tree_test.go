@@ -88,6 +88,14 @@ var _ = Describe("tree", func() {
 			"        └── d (The d): 0 members", "e (The e): 0 members")
 	})
 
+	It("draws no line and sends no escape sequence that somebody put into a name", func() {
+		hostile := organization("acme", "")
+		hostile.Spec.DisplayName = "Acme)\n└── globex: 1 member\x1b[2J"
+		cluster.answers[rosterPath+"organizations"] = listed(hostile)
+		empty("acme")
+		cluster.prints("tree", "acme (Acme) └── globex: 1 member [2J): 0 members")
+	})
+
 	It("says that there is nothing, and which API isn't there", func() {
 		cluster.answers[mePath] = me("ana")
 		Expect(cluster.run("tree")).To(Equal(outcome{Complaints: "No organizations found that you may see\n"}))

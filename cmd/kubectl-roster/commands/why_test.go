@@ -96,6 +96,16 @@ var _ = Describe("why", func() {
 			"  holds when it is accepted: in the organization viewer, billing"),
 	)
 
+	It("tells that a member holds nothing, as by a role that isn't there", func() {
+		know("namespaces/org-acme/", members(member("acme", "bo", viewv1alpha1.MemberActive, "develloper")), grants(),
+			memberships(membership("acme", v1alpha1.MembershipActive)))
+		cluster.prints("why bo -n org-acme",
+			"bo in organization acme: active, as a member",
+			"  holds nothing here",
+			"  the conditions of Membership/org-acme/bo-1 say whether something that it names isn't there (kubectl describe "+
+				"membership bo-1 -n org-acme)")
+	})
+
 	It("tells which Membership gives no place any more, also above", func() {
 		expired := membership("acme", v1alpha1.MembershipExpired)
 		expired.Spec.ExpiresAt = &end

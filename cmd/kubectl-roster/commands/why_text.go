@@ -79,8 +79,16 @@ func (s *standing) gate() []string {
 		return append(s.suspension(), s.taken("then")...)
 	case s.hidden:
 		return []string{"what exactly you hold here isn't yours to see; your roles: " + list(s.member.Roles)}
+	case len(s.grants) > 0:
+		return nil
 	}
-	return nil
+	lines := []string{"holds nothing here"}
+	for i := range s.memberships {
+		own := &s.memberships[i]
+		lines = append(lines, "the conditions of "+membershipText(own)+" say whether something that it names isn't there (kubectl "+
+			"describe membership "+own.Name+" -n "+own.Namespace+")")
+	}
+	return lines
 }
 
 // suspension says which gate it is, and what lifts it.
