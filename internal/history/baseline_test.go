@@ -51,6 +51,6 @@ var _ = Describe("What a start knows of earlier runs", func() {
 		cluster := fake.NewClientBuilder().WithObjects(
 			NewEvent(made, "org-acme"), NewEvent(made, "default"), NewEvent(made, "acme-shop"), NewEvent(made, "org-globex"),
 		).Build()
-		Expect(ListRecords(ctx, cluster)).To(HaveLen(2))
+		Expect(listRecords(ctx, cluster)).To(HaveLen(2))
 	})
 })

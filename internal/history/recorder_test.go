@@ -47,6 +47,6 @@ var _ = Describe("The recorder", func() {
 		made := teams.Changes(nil, team)[0]
 		Expect(NewRecorder(cluster, log).Write(ctx, made)).To(Succeed())
 		Expect(log.records).To(HaveExactElements(HaveField("Namespace", "org-acme")))
-		Expect(ListRecords(ctx, cluster)).To(HaveExactElements(HaveField("Key", made.Name())))
+		Expect(listRecords(ctx, cluster)).To(HaveExactElements(HaveField("Key", made.Name())))
 	})
 })
