@@ -83,6 +83,7 @@ func requestFor(t *rapid.T, change worldChange) (admission.Request, bool) {
 		{"Membership", objectsOf(change.before.Memberships), objectsOf(change.after.Memberships)},
 		{"Team", objectsOf(change.before.Teams), objectsOf(change.after.Teams)},
 		{"RoleBinding", objectsOf(change.before.RoleBindings), objectsOf(change.after.RoleBindings)},
+		{"Project", objectsOf(change.before.Projects), objectsOf(change.after.Projects)},
 	} {
 		old, updated := changedObject(t, kind.before, kind.after), changedObject(t, kind.after, kind.before)
 		if old == nil && updated == nil {

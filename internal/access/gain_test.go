@@ -154,7 +154,7 @@ func everyGainIsAskedFor(t *rapid.T) {
 func drawChange(t *rapid.T) worldChange {
 	before, other := drawWorld(t), drawWorld(t)
 	change := worldChange{before: before, after: copyOf(before), assumed: access.Assumptions{ListedAreMembers: true}}
-	switch rapid.SampledFrom([]string{"membership", "team", "binding"}).Draw(t, "kind") {
+	switch rapid.SampledFrom([]string{"membership", "team", "binding", "project"}).Draw(t, "kind") {
 	case "membership":
 		change.assumed = access.Assumptions{}
 		change.after.Memberships = changed(t, change.after.Memberships, other.Memberships)
@@ -169,8 +169,29 @@ func drawChange(t *rapid.T) worldChange {
 		change.after.Teams = changed(t, change.after.Teams, other.Teams)
 	case "binding":
 		change.after.RoleBindings = changed(t, change.after.RoleBindings, other.RoleBindings)
+	case "project":
+		relabel(t, change.after)
 	}
 	return change
+}
+
+// relabel lets another selector match a project, of those where there is one. A project that comes or goes is no gain where all
+// projects are meant.
+func relabel(t *rapid.T, world access.World) {
+	selecting := map[string]bool{}
+	for _, team := range world.Teams {
+		selecting[team.Namespace] = selecting[team.Namespace] || team.Spec.ProjectSelector != nil
+	}
+	for _, binding := range world.RoleBindings {
+		selecting[binding.Namespace] = selecting[binding.Namespace] || binding.Spec.ProjectSelector != nil
+	}
+	projects := slices.DeleteFunc(slices.Clone(world.Projects), func(project *v1alpha1.Project) bool {
+		return !selecting[project.Namespace]
+	})
+	if len(projects) > 0 {
+		tier := rapid.SampledFrom([]string{"web", "data", "none"}).Draw(t, "tier")
+		rapid.SampledFrom(projects).Draw(t, "project").Labels = map[string]string{"tier": tier}
+	}
 }
 
 // changed replaces one object by its namesake, adds one, or takes one away.

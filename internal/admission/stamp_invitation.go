@@ -8,6 +8,7 @@ import (
 
 	"gomodules.xyz/jsonpatch/v2"
 	admissionv1 "k8s.io/api/admission/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -67,14 +68,16 @@ func (s *Stamper) requiresAcceptance(ctx context.Context, namespace string) (boo
 	if !ok {
 		return false, nil
 	}
-	reader := s.cached
-	if _, recent := s.changed.Get(name); recent {
-		reader = s.live
+	organization, key := &v1alpha1.Organization{}, client.ObjectKey{Name: name}
+	_, recent := s.changed.Get(name)
+	var err error
+	if !recent {
+		err = s.cached.Get(ctx, key, organization, snapshot.Shared)
 	}
-	organization := &v1alpha1.Organization{}
-	if err := reader.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared); err != nil {
-		// One that isn't there yet requires nothing yet.
-		return false, client.IgnoreNotFound(err)
+	if recent || apierrors.IsNotFound(err) {
+		// One that was made by way of another replica may not be in the caches yet.
+		err = s.live.Get(ctx, key, organization)
 	}
-	return organization.Spec.Membership.RequireAcceptance, nil
+	// One that isn't there at all requires nothing yet.
+	return organization.Spec.Membership.RequireAcceptance, client.IgnoreNotFound(err)
 }

@@ -14,12 +14,15 @@ import (
 )
 
 var _ = Describe("A Membership that is made where acceptance has only just become required, or not required", func() {
-	reader := func(required bool) client.Reader {
+	holding := func(organizations ...client.Object) client.Reader {
 		scheme := runtime.NewScheme()
 		Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+		return fake.NewClientBuilder().WithScheme(scheme).WithObjects(organizations...).Build()
+	}
+	reader := func(required bool) client.Reader {
 		acme := &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}
 		acme.Spec.Membership.RequireAcceptance = required
-		return fake.NewClientBuilder().WithScheme(scheme).WithObjects(acme).Build()
+		return holding(acme)
 	}
 	request := func(operation admissionv1.Operation, resource, namespace, name, object string) admission.Request {
 		raw := runtime.RawExtension{Raw: []byte(object)}
@@ -46,6 +49,13 @@ var _ = Describe("A Membership that is made where acceptance has only just becom
 			stamper.Handle(ctx, request(admissionv1.Update, "organizations", "", "acme", `{}`))
 			Expect(invites(ctx, stamper)).To(Equal(required))
 		}
+	})
+
+	It("is what the API server says of an organization that the caches don't hold yet", func(ctx SpecContext) {
+		for _, required := range []bool{true, false} {
+			Expect(invites(ctx, NewStamper(holding(), reader(required)))).To(Equal(required))
+		}
+		Expect(invites(ctx, NewStamper(holding(), holding()))).To(BeFalse())
 	})
 
 	It("costs the API server nothing while no organization, or another one, has changed", func(ctx SpecContext) {

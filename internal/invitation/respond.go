@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -106,6 +107,10 @@ func (r *Responder) find(ctx context.Context, username string, answer selfv1alph
 
 // organization is one that is in use. Of others nothing is told, and not whether there is one.
 func (r *Responder) organization(ctx context.Context, username, name string) (*v1alpha1.Organization, error) {
+	if len(validation.IsDNS1123Label(name)) > 0 {
+		// The API server can't be asked about what is no name, and there is none such.
+		return nil, notInvited(username, name)
+	}
 	organization, namespace := &v1alpha1.Organization{}, &corev1.Namespace{}
 	if err := r.Live.Get(ctx, client.ObjectKey{Name: name}, organization); err != nil {
 		if apierrors.IsNotFound(err) {

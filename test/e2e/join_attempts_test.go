@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -18,8 +19,10 @@ const (
 	agencyMaintainer, agencyMember       = "maya@tried-agency", "bo@tried-agency"
 	customerOwner, customerAdministrator = "olga@tried", "adam@tried"
 	customerViewer                       = "vera@tried"
-	whatIsAsked                          = "what is asked can't be changed; delete the JoinRequest and make another one"
-	notRepresented                       = "asking for team tried-agency/designers takes the verb represent on it, " +
+	// requestWriter may write JoinRequests and their status in all organizations, and approve none.
+	requestWriter  = "writer@tried-elsewhere"
+	whatIsAsked    = "what is asked can't be changed; delete the JoinRequest and make another one"
+	notRepresented = "asking for team tried-agency/designers takes the verb represent on it, " +
 		"in namespace org-tried-agency; ask an owner or administrator of tried-agency to make the JoinRequest"
 	notDecided = "spec.decision, spec.granted and spec.reason of join request designers are for who may approve join " +
 		"requests in namespace org-tried; leave them out and wait for a decision"
@@ -115,6 +118,11 @@ var joinAttempts = []attempt{
 	{"who asks says to be somebody else", agencyOwner, creates,
 		asking(func(r *v1alpha1.JoinRequest) { r.Spec.RequestedBy = agencyMember }),
 		"spec.requestedBy is the user who asks and is filled in by Roster; leave it out"},
+	{"who asks keeps the request from going, by a finalizer", agencyOwner, creates,
+		asking(func(r *v1alpha1.JoinRequest) { r.Finalizers = []string{"agency.example/mine"} }),
+		"metadata.finalizers would keep the join request in the organization that is asked; leave them out"},
+	{"who asks names Roster's finalizer, as a copy of a request does", agencyOwner, creates,
+		asking(func(r *v1alpha1.JoinRequest) { r.Finalizers = []string{v1alpha1.Finalizer} }), ""},
 
 	{"who asked approves", agencyOwner, merges(`{"spec": {"decision": "Approved"}}`), waitingRequest,
 		`User "ana@tried-agency" cannot patch resource "joinrequests" in API group "roster.dev" in the namespace "org-tried"`},
@@ -148,6 +156,11 @@ var joinAttempts = []attempt{
 		merges(`{"spec": {"requestedBy": "vera@tried"}}`), waitingRequest, whatIsAsked},
 	{"an owner writes the status", customerOwner, mergesStatus(`{"status": {"phase": "Approved"}}`), waitingRequest,
 		`User "olga@tried" cannot patch resource "joinrequests/status" in API group "roster.dev" in the namespace "org-tried"`},
+	{"who may write statuses approves by the status", requestWriter, mergesStatus(`{"status": {"phase": "Approved"}}`),
+		waitingRequest, "the status says what Roster found and is written by Roster alone; change the spec instead"},
+	{"who may write requests decides", requestWriter, merges(`{"spec": {"decision": "Approved"}}`), waitingRequest,
+		"spec.decision, spec.granted and spec.reason of join request waiting are for who may approve join requests in " +
+			"namespace org-tried; leave them out and wait for a decision"},
 
 	{"an owner rejects what was approved", customerOwner, merges(`{"spec": {"decision": "Rejected"}}`), approvedRequest, ""},
 	{"an owner takes an approval back as if nothing had been said", customerOwner,
@@ -210,6 +223,10 @@ func joinWorld(ctx context.Context) {
 	expect.Ready(ctx, crawler, home, low)
 	expect.Allowed(ctx, agencyAdministrator, "represent teams.roster.dev", "org-tried-agency")
 	expect.Allowed(ctx, customerAdministrator, "approve joinrequests.roster.dev", "org-tried")
+	giveInCluster(ctx, requestWriter, rbacv1.PolicyRule{
+		APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"joinrequests", "joinrequests/status"},
+		Verbs: []string{"get", "update", "patch"},
+	})
 
 	asAgency := clientFor(cluster.As(agencyOwner))
 	for _, request := range []*v1alpha1.JoinRequest{waitingRequest, approvedRequest, rejectedRequest, withdrawnRequest} {

@@ -163,18 +163,18 @@ func statusAttempts() []attempt {
 // forges writes somebody else's name into a stamp of an object that is there, and fails where that name is kept. The
 // webhook puts the true one in its place; the policy refuses where there is no webhook.
 func forges(stamp, refusal string) deed {
-	return func(ctx context.Context, asked client.Client, object client.Object) error {
+	return deed{plainly: func(ctx context.Context, asked client.Client, object client.Object) error {
 		patch := fmt.Sprintf(`{"spec": {"description": "Ours"}, "metadata": {"annotations": {%q: "eve"}}}`, stamp)
-		return corrected(merges(patch)(ctx, asked, object), object, stamp, refusal)
-	}
+		return corrected(merges(patch).plainly(ctx, asked, object), object, stamp, refusal)
+	}}
 }
 
 // forgesNew makes the object with somebody else's name in a stamp.
 func forgesNew(stamp, refusal string) deed {
-	return func(ctx context.Context, asked client.Client, object client.Object) error {
+	return deed{plainly: func(ctx context.Context, asked client.Client, object client.Object) error {
 		object.SetAnnotations(map[string]string{stamp: "eve"})
-		return corrected(creates(ctx, asked, object), object, stamp, refusal)
-	}
+		return corrected(create(ctx, asked, object), object, stamp, refusal)
+	}}
 }
 
 func corrected(err error, object client.Object, stamp, refusal string) error {

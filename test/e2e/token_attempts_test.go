@@ -130,12 +130,12 @@ var tokenAttempts = []attempt{
 	{"another user says to have made it", tokenUser, merges(`{"metadata": {"annotations": {"roster.dev/created-by": "cleo"}}}`),
 		triedToken, ""}, // The stamp stays as it was.
 
-	{"the user reads the Secret", tokenUser, readsSecret, triedToken, ""},
-	{"another member reads the Secret", tokenOther, readsSecret, triedToken,
+	{"the user reads the Secret", tokenUser, deed{plainly: readsSecret}, triedToken, ""},
+	{"another member reads the Secret", tokenOther, deed{plainly: readsSecret}, triedToken,
 		`User "cleo@token-tried" cannot get resource "secrets" in API group "" in the namespace "org-token-tried"`},
-	{"an administrator reads the Secret", tokenAdministrator, readsSecret, triedToken,
+	{"an administrator reads the Secret", tokenAdministrator, deed{plainly: readsSecret}, triedToken,
 		`User "dana@token-tried" cannot get resource "secrets" in API group "" in the namespace "org-token-tried"`},
-	{"an owner reads the Secret", tokenOwner, readsSecret, triedToken,
+	{"an owner reads the Secret", tokenOwner, deed{plainly: readsSecret}, triedToken,
 		`User "ana@token-tried" cannot get resource "secrets" in API group "" in the namespace "org-token-tried"`},
 	{"the user lists Secrets, others' among them", tokenUser, listsSecrets, triedToken,
 		`User "bo@token-tried" cannot list resource "secrets" in API group "" in the namespace "org-token-tried"`},
@@ -168,8 +168,8 @@ var tokenAttempts = []attempt{
 	{"who may write Secrets makes any other", secretWriter, creates, namedSecret("other", func(*corev1.Secret) {}), ""},
 	{"who may write ServiceAccounts makes one like a token's", secretWriter, creates,
 		&corev1.ServiceAccount{ObjectMeta: expectations.InOrganization("token-tried", "token-ci-0")}, notByHand},
-	{"who may request tokens requests one of the ServiceAccount", secretWriter, requestsToken, triedToken, notByHand},
-	{"an owner requests a token of the ServiceAccount", tokenOwner, requestsToken, triedToken,
+	{"who may request tokens requests one of the ServiceAccount", secretWriter, deed{plainly: requestsToken}, triedToken, notByHand},
+	{"an owner requests a token of the ServiceAccount", tokenOwner, deed{plainly: requestsToken}, triedToken,
 		`User "ana@token-tried" cannot create resource "serviceaccounts/token" in API group "" in the namespace "org-token-tried"`},
 }
 

@@ -434,6 +434,8 @@ func invitationSpecs() {
 				`no invitation of organization "ruled" waits for eve`),
 			Entry("somebody to an organization that isn't there", "bo@ruled.example", accepts("nowhere"),
 				`no invitation of organization "nowhere" waits for bo@ruled.example`),
+			Entry("somebody to what is no organization's name", "bo@ruled.example", accepts("ruled/bo"),
+				`no invitation of organization "ruled/bo" waits for bo@ruled.example`),
 			Entry("a member who was never invited", "al@ruled.example", accepts("ruled"),
 				"you are a member of organization ruled without an invitation: there is nothing to answer"),
 			Entry("a service account", "system:serviceaccount:default:default", accepts("ruled"),
