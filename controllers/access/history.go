@@ -39,6 +39,8 @@ type cause struct {
 	changes []history.Cause
 	// tampered are the versions of the bindings that others changed.
 	tampered map[types.NamespacedName]string
+	// unanswered are the writes of earlier syncs that may have been made.
+	unanswered unanswered
 }
 
 func (c *causes) change(organization string, do func(*cause)) {
@@ -48,7 +50,7 @@ func (c *causes) change(organization string, do func(*cause)) {
 		c.byOrganization = map[string]*cause{}
 	}
 	if c.byOrganization[organization] == nil {
-		c.byOrganization[organization] = &cause{tampered: map[types.NamespacedName]string{}}
+		c.byOrganization[organization] = &cause{tampered: map[types.NamespacedName]string{}, unanswered: unanswered{}}
 	}
 	do(c.byOrganization[organization])
 }
@@ -84,7 +86,7 @@ func (c *causes) take(organization string) cause {
 	taken := c.byOrganization[organization]
 	delete(c.byOrganization, organization)
 	if taken == nil {
-		return cause{}
+		return cause{unanswered: unanswered{}}
 	}
 	return *taken
 }
@@ -108,6 +110,7 @@ func (c *causes) giveBack(organization string, taken cause) {
 				cause.tampered[binding] = version
 			}
 		}
+		cause.unanswered.add(taken.unanswered)
 	})
 }
 
@@ -135,12 +138,14 @@ func (s *organizationSync) keepCause() {
 // recordEffects has recorded what the sync did, one change a namespace.
 func (s *organizationSync) recordEffects() {
 	s.countTampering()
+	s.keepUnanswered()
 	isFirst := s.passes.of(s.result.Organization) == nil
-	if s.History == nil || len(s.written.done) == 0 && !isFirst {
+	changes := effectsOf(s.written.done, s.made)
+	if s.History == nil || len(changes) == 0 && !isFirst {
 		return
 	}
 	effects := s.effects()
-	for _, change := range s.written.done {
+	for _, change := range changes {
 		if access, found := effects.in(change.Namespace); found {
 			s.recordAccess(access, change)
 		}

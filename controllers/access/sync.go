@@ -36,6 +36,8 @@ type organizationSync struct {
 	// desired is who is to hold what.
 	desired rbac.Desired
 	written written
+	// made is what earlier syncs wrote without an answer, and this one found made.
+	made []rbac.NamespaceChange
 	// objectErr is why those who run the organization may not reach its object as they should.
 	objectErr error
 	hasNews   func() bool
@@ -180,6 +182,7 @@ func (s *organizationSync) changes(ctx context.Context) ([]rbac.NamespaceChange,
 	if err != nil {
 		return nil, err
 	}
+	s.findMade(actual)
 	bound := sets.New[string]()
 	for _, binding := range actual {
 		bound.Insert(binding.RoleRef.Name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,8 @@ type recorder struct {
 	lock   sync.Mutex
 	writes []string
 	refuse func(write string) bool
+	// silence are writes that are made, and whose answer is lost.
+	silence func(write string) bool
 }
 
 // note keeps a write, and returns an error where it is to fail.
@@ -45,6 +48,22 @@ func (r *recorder) note(verb string, object client.Object) error {
 		return errors.New("refused by the test")
 	}
 	return nil
+}
+
+// answer is an error where the answer to a write that was made is lost.
+func (r *recorder) answer(verb string, object client.Object) error {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	if r.silence != nil && r.silence(fmt.Sprintf("%s %s", verb, client.ObjectKeyFromObject(object))) {
+		return errors.New("no answer")
+	}
+	return nil
+}
+
+func (r *recorder) silenceWhen(silence func(write string) bool) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.silence = silence
 }
 
 func (r *recorder) refuseWhen(refuse func(write string) bool) {
@@ -71,14 +90,20 @@ func (n noting) Create(ctx context.Context, object client.Object, options ...cli
 	if err := n.recorder.note("create", object); err != nil {
 		return err
 	}
-	return n.Client.Create(ctx, object, options...)
+	if err := n.Client.Create(ctx, object, options...); err != nil {
+		return err
+	}
+	return n.recorder.answer("create", object)
 }
 
 func (n noting) Update(ctx context.Context, object client.Object, options ...client.UpdateOption) error {
 	if err := n.recorder.note("update", object); err != nil {
 		return err
 	}
-	return n.Client.Update(ctx, object, options...)
+	if err := n.Client.Update(ctx, object, options...); err != nil {
+		return err
+	}
+	return n.recorder.answer("update", object)
 }
 
 func (n noting) Patch(
@@ -94,7 +119,10 @@ func (n noting) Delete(ctx context.Context, object client.Object, options ...cli
 	if err := n.recorder.note("delete", object); err != nil {
 		return err
 	}
-	return n.Client.Delete(ctx, object, options...)
+	if err := n.Client.Delete(ctx, object, options...); err != nil {
+		return err
+	}
+	return n.recorder.answer("delete", object)
 }
 
 func (n noting) Status() client.SubResourceWriter {
@@ -259,6 +287,38 @@ var _ = Describe("A sync", func() {
 		notes.refuseWhen(nil)
 		settle(ctx)
 		Expect(records.take()).To(ConsistOf("AccessGranted access in " + shop + ": developer: cy@" + organization))
+	})
+
+	It("records what it gave and took although the answer was lost, once", func(ctx SpecContext) {
+		records := &told{}
+		reconciler.History = records
+		bo := expectations.Membership(organization, "bo", "bo@"+organization, "viewer")
+		for _, step := range []struct {
+			verb, told string
+			do         func()
+			count      int
+		}{
+			{"create", "AccessGranted access in " + shop + ": viewer: bo@" + organization, func() { expect.Create(ctx, bo) }, 1},
+			{"delete", "AccessRevoked access in " + shop + ": ", func() { expect.Delete(ctx, bo) }, 0},
+		} {
+			settle(ctx)
+			records.take()
+			step.do()
+			if step.count > 0 {
+				inCache(ctx, &v1alpha1.MembershipList{}, organization, step.count)
+			}
+			notes.silenceWhen(func(write string) bool {
+				return strings.HasPrefix(write, step.verb+" "+shop+"/") && strings.Contains(write, "viewer")
+			})
+			Eventually(func() error {
+				_, err := reconciled(ctx)
+				return err
+			}).WithContext(ctx).Should(MatchError(ContainSubstring("no answer")))
+			notes.silenceWhen(nil)
+			settle(ctx)
+			about := slices.DeleteFunc(records.take(), func(told string) bool { return !strings.Contains(told, shop) })
+			Expect(about).To(ConsistOf(step.told))
+		}
 	})
 
 	It("keeps a deleted Membership until its access is gone, though taking it away fails at first", func(ctx SpecContext) {

@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/internal/rbac"
@@ -35,6 +34,8 @@ type written struct {
 	done []rbac.NamespaceChange
 	// failed are the errors by namespace.
 	failed map[string]error
+	// unanswered are the writes that failed and may have been made.
+	unanswered unanswered
 	// revokesFailed: somebody may still have what was to be taken away.
 	revokesFailed bool
 	// outdated: a binding has changed since it was looked at, so that it has to be looked at again.
@@ -62,7 +63,7 @@ func (r *Reconciler) write(
 	if giving < 0 {
 		giving = len(changes)
 	}
-	result := written{failed: map[string]error{}}
+	result := written{failed: map[string]error{}, unanswered: unanswered{}}
 	r.writeAll(ctx, changes[:giving], func() bool { return false }, &result)
 	result.between = between()
 	begin := time.Now()
@@ -82,11 +83,14 @@ func (r *Reconciler) writeAll(
 			break
 		}
 		group.Go(func() error {
-			carriedOut, err := r.writeNamespace(ctx, change)
+			carriedOut, unanswered, err := r.writeNamespace(ctx, change)
 			lock.Lock()
 			defer lock.Unlock()
 			if err == nil || len(carriedOut.Exchanges) > 0 {
 				result.done = append(result.done, carriedOut)
+			}
+			if len(unanswered) > 0 {
+				result.unanswered[change.Namespace] = unanswered
 			}
 			switch {
 			case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
@@ -103,28 +107,40 @@ func (r *Reconciler) writeAll(
 }
 
 // writeNamespace carries out the changes in one namespace. No write waits for the success of another one: what is to be
-// taken away is taken away also where something couldn't be given. What it returns is what was carried out of the change: the
-// next sync finds only the rest to do.
-func (r *Reconciler) writeNamespace(ctx context.Context, change rbac.NamespaceChange) (rbac.NamespaceChange, error) {
+// taken away is taken away also where something couldn't be given. What it returns is what was carried out of the change, the
+// next sync finds only the rest to do; and what may have been.
+func (r *Reconciler) writeNamespace(
+	ctx context.Context, change rbac.NamespaceChange,
+) (carriedOut rbac.NamespaceChange, unanswered []rbac.Exchange, err error) {
 	var errs []error
-	failed := sets.New[string]()
+	failed := map[string]error{}
 	versions := map[string]string{}
 	for _, write := range append(slices.Clone(change.First), change.Then...) {
-		if version := versions[write.Binding.Name]; version != "" {
+		name := write.Binding.Name
+		if version := versions[name]; version != "" {
 			write.Binding.ResourceVersion = version
 		}
 		version, err := r.writeBinding(ctx, write)
-		versions[write.Binding.Name] = version
+		versions[name] = version
 		if err != nil {
 			errs = append(errs, err)
-			failed.Insert(write.Binding.Name)
+			failed[name] = errors.Join(failed[name], err)
 		}
 	}
-	if len(failed) > 0 {
-		change.Exchanges = slices.DeleteFunc(slices.Clone(change.Exchanges),
-			func(exchange rbac.Exchange) bool { return failed.Has(exchange.Binding) })
+	if len(errs) == 0 {
+		return change, nil, nil
 	}
-	return change, errors.Join(errs...)
+	carriedOut = change
+	carriedOut.Exchanges = nil
+	for _, exchange := range change.Exchanges {
+		switch failure := failed[exchange.Binding]; {
+		case failure == nil:
+			carriedOut.Exchanges = append(carriedOut.Exchanges, exchange)
+		case isUnanswered(failure):
+			unanswered = append(unanswered, exchange)
+		}
+	}
+	return carriedOut, unanswered, errors.Join(errs...)
 }
 
 // writeBinding sends one write and returns the version that came of it.
