@@ -75,12 +75,13 @@ unit: ## Run the tests that need no API server.
 	@mkdir -p bin/reports
 	$(GINKGO) --json-report=unit.json $(wildcard api cmd hack internal)
 
-# Those of test/restart wait for minutes in which nothing may happen, so one more of them runs at once.
+# Those of test/restart wait for minutes in which nothing may happen, so they run beside the others and are shown after them.
 integration: k8s build ## Run the tests against a real API server.
 	@mkdir -p bin/reports
-	ROSTER_MANAGER=$(CURDIR)/bin/roster $(GINKGO) --json-report=integration.json --skip-package=test/e2e,test/restart \
-		$(wildcard controllers test)
-	ROSTER_MANAGER=$(CURDIR)/bin/roster $(GINKGO) --procs=$$(($(PROCS) + 1)) --json-report=restart.json test/restart
+	@export ROSTER_MANAGER=$(CURDIR)/bin/roster; \
+	$(GINKGO) --json-report=restart.json test/restart > bin/reports/restart.log 2>&1 & restart=$$!; \
+	$(GINKGO) --json-report=integration.json --skip-package=test/e2e,test/restart $(wildcard controllers test); others=$$?; \
+	wait $$restart; restart=$$?; cat bin/reports/restart.log; exit $$((others + restart))
 
 e2e: k8s build ## Run the end-to-end tests: the control plane, Roster as a process, users asking for access.
 	@mkdir -p bin/reports

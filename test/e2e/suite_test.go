@@ -66,9 +66,13 @@ var _ = SynchronizedBeforeSuite(func(ctx context.Context) []byte {
 	unasked = expectations.New(clientFor(cluster.As(environment.ManagerUser, "system:masters")))
 })
 
-var _ = SynchronizedAfterSuite(func() {}, func() {
-	if owned != nil {
-		Expect(owned.Stop()).To(Succeed())
+var _ = SynchronizedAfterSuite(func() {}, func(ctx context.Context) {
+	if owned == nil {
+		return
+	}
+	defer func() { Expect(owned.Stop()).To(Succeed()) }()
+	if suite, _ := GinkgoConfiguration(); len(suite.FocusStrings)+len(suite.SkipStrings)+len(suite.FocusFiles) == 0 {
+		expectRightsUsed(ctx, owned)
 	}
 })
 

@@ -1,0 +1,130 @@
+package e2e_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/test/environment"
+)
+
+// right is something that config/rbac lets the manager write.
+type right struct {
+	verb, group, resource, subresource string
+	// namespace and name, where it is for one alone.
+	namespace, name string
+}
+
+func (r right) String() string {
+	resource := r.resource
+	if r.group != "" {
+		resource += "." + r.group
+	}
+	if r.subresource != "" {
+		resource += "/" + r.subresource
+	}
+	text := r.verb + " " + resource
+	if r.name != "" {
+		text += " " + r.name
+	}
+	if r.namespace != "" {
+		text += " in " + r.namespace
+	}
+	return text
+}
+
+// isUsedBy says whether a request needed the right. The audit log doesn't always know the name of what is created.
+func (r right) isUsedBy(write environment.AuditedWrite) bool {
+	return r.verb == write.Verb && r.group == write.Group && r.resource == write.Resource && r.subresource == write.Subresource &&
+		(r.namespace == "" || r.namespace == write.Namespace) && (r.name == "" || r.name == write.Name)
+}
+
+// questions are verbs of which requests are asked about, and never made.
+var questions = []string{"get", "list", "watch", "bind", "escalate", "guard"}
+
+// usedElsewhere are the rights that no spec of this suite needs, and what does.
+var usedElsewhere = map[string]string{
+	"update apitokens.roster.dev/finalizers":                      "Kubernetes asks for it where an owner reference blocks the deletion of its owner",
+	"patch namespaces/status roster-system":                       "test/activity: the condition of a store that is away",
+	"update secrets roster-webhook-certificates in roster-system": "internal/certificates: a renewal",
+	"create configmaps in roster-system":                          "test/invitations: a kept report",
+	"update configmaps in roster-system":                          "test/invitations: a kept report",
+	"delete configmaps in roster-system":                          "test/invitations: a report goes with its organization",
+}
+
+// rightsOf are what the manager may write, rule by rule.
+func rightsOf(ctx context.Context, reader client.Reader) []right {
+	GinkgoHelper()
+	isManager := func(subject rbacv1.Subject) bool {
+		return subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == environment.ManagerNamespace &&
+			subject.Name == environment.ManagerServiceAccount
+	}
+	own := client.MatchingLabels{"app.kubernetes.io/name": "roster"}
+	var everywhere rbacv1.ClusterRoleBindingList
+	Expect(reader.List(ctx, &everywhere, own)).To(Succeed())
+	var rights []right
+	for _, binding := range everywhere.Items {
+		role := &rbacv1.ClusterRole{}
+		Expect(reader.Get(ctx, client.ObjectKey{Name: binding.RoleRef.Name}, role)).To(Succeed())
+		if slices.ContainsFunc(binding.Subjects, isManager) && role.Labels["app.kubernetes.io/name"] == "roster" {
+			rights = append(rights, writesIn("", role.Rules)...)
+		}
+	}
+	var local rbacv1.RoleBindingList
+	Expect(reader.List(ctx, &local, own)).To(Succeed())
+	for _, binding := range local.Items {
+		if slices.ContainsFunc(binding.Subjects, isManager) && binding.RoleRef.Kind == "Role" && binding.Namespace != "kube-system" {
+			role := &rbacv1.Role{}
+			Expect(reader.Get(ctx, client.ObjectKey{Namespace: binding.Namespace, Name: binding.RoleRef.Name}, role)).To(Succeed())
+			rights = append(rights, writesIn(binding.Namespace, role.Rules)...)
+		}
+	}
+	Expect(rights).NotTo(BeEmpty())
+	return rights
+}
+
+// writesIn expands rules.
+func writesIn(namespace string, rules []rbacv1.PolicyRule) []right {
+	var rights []right
+	for _, rule := range rules {
+		names := rule.ResourceNames
+		if len(names) == 0 {
+			names = []string{""}
+		}
+		for _, resource := range rule.Resources {
+			resource, subresource, _ := strings.Cut(resource, "/")
+			for _, verb := range rule.Verbs {
+				if slices.Contains(questions, verb) {
+					continue
+				}
+				for _, name := range names {
+					rights = append(rights, right{verb, rule.APIGroups[0], resource, subresource, namespace, name})
+				}
+			}
+		}
+	}
+	return rights
+}
+
+// expectRightsUsed expects that the manager has used each right to write that config/rbac gives it, here or as it is said
+// elsewhere. It is asked when all specs have run.
+func expectRightsUsed(ctx context.Context, owned *environment.Cluster) {
+	GinkgoHelper()
+	writes, err := owned.Writes(environment.ManagerUser)
+	Expect(err).NotTo(HaveOccurred())
+	var unused []string
+	for _, right := range rightsOf(ctx, clientFor(owned.Admin())) {
+		isUsed := slices.ContainsFunc(writes, right.isUsedBy) || usedElsewhere[right.String()] != ""
+		// Leases, and questions about rights, aren't in what Writes reads.
+		isLeftOut := right.group == "coordination.k8s.io" || right.group == "authorization.k8s.io"
+		if !isUsed && !isLeftOut {
+			unused = append(unused, right.String())
+		}
+	}
+	Expect(unused).To(BeEmpty(), "rights of config/rbac that the manager doesn't need")
+}
