@@ -5,14 +5,17 @@ package access
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -55,13 +58,33 @@ type Reconciler struct {
 	ownWrites ownWrites
 	guards    guards
 	live      client.Reader
+	bindings  toolscache.Indexer
 	events    chan event.GenericEvent
 }
 
 // NewReconciler returns a Reconciler that hasn't seen anything yet. Its client reads from caches, and live from the API
-// server itself: what was kept of removals is read there, once for each organization.
-func NewReconciler(client client.Client, live client.Reader, clock clock.PassiveClock) *Reconciler {
-	return &Reconciler{Client: client, live: live, Clock: clock, events: make(chan event.GenericEvent, 1024)}
+// server itself: what was kept of removals is read there, once for each organization. Bindings are the cache's RBAC
+// RoleBindings, see BindingsOf.
+func NewReconciler(
+	client client.Client, live client.Reader, bindings toolscache.Indexer, clock clock.PassiveClock,
+) *Reconciler {
+	return &Reconciler{
+		Client: client, live: live, bindings: bindings, Clock: clock, events: make(chan event.GenericEvent, 1024),
+	}
+}
+
+// BindingsOf gives the store behind a cache's RBAC RoleBindings. A sync looks into each namespace of an organization, and a
+// List takes some times longer than asking the store.
+func BindingsOf(ctx context.Context, caches cache.Cache) (toolscache.Indexer, error) {
+	informer, err := caches.GetInformer(ctx, &rbacv1.RoleBinding{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return nil, fmt.Errorf("watch RBAC RoleBindings: %w", err)
+	}
+	shared, ok := informer.(toolscache.SharedIndexInformer)
+	if !ok {
+		return nil, fmt.Errorf("watch RBAC RoleBindings: %T has no store", informer)
+	}
+	return shared.GetIndexer(), nil
 }
 
 // SetupWithManager registers the sync and everything that it follows.

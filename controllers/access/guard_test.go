@@ -44,7 +44,7 @@ var _ = Describe("A sync that would take access from 30 of 30 members", func() {
 		}).WithContext(ctx).Should(Succeed())
 	}
 	start := func() {
-		reconciler = access.NewReconciler(noting{Client: cached, recorder: notes}, expect, fake)
+		reconciler = access.NewReconciler(noting{Client: cached, recorder: notes}, expect, bindings, fake)
 	}
 	object := func(ctx context.Context) *v1alpha1.Organization {
 		GinkgoHelper()

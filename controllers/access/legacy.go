@@ -18,16 +18,17 @@ const (
 )
 
 // sortOut parts the bindings of a namespace into Roster's own and those that somebody else made.
-func (s *organizationSync) sortOut(namespace string, items []rbacv1.RoleBinding) (managed []*rbacv1.RoleBinding) {
-	for i := range items {
-		if rbac.IsManaged(&items[i]) {
-			managed = append(managed, &items[i])
+func (s *organizationSync) sortOut(namespace string, bindings []any) (managed []*rbacv1.RoleBinding) {
+	for _, item := range bindings {
+		binding := item.(*rbacv1.RoleBinding)
+		if rbac.IsManaged(binding) {
+			managed = append(managed, binding)
 			continue
 		}
 		if s.legacy == nil {
 			s.legacy = map[string][]v1alpha1.LegacyBinding{}
 		}
-		s.legacy[namespace] = append(s.legacy[namespace], legacyBinding(&items[i]))
+		s.legacy[namespace] = append(s.legacy[namespace], legacyBinding(binding))
 	}
 	return managed
 }

@@ -140,14 +140,14 @@ var _ = Describe("A binding that was written by this manager", func() {
 	key := types.NamespacedName{Namespace: "acme-shop", Name: "viewers"}
 
 	It("is no tampering, though it came back before the write was noted", func() {
-		reconciler := NewReconciler(nil, nil, nil)
+		reconciler := NewReconciler(nil, nil, nil, nil)
 		reconciler.causes.noteTampering("acme", binding)
 		reconciler.ownWrites.note(binding)
 		Expect(reconciler.takeCause("acme").tampered).To(BeEmpty())
 	})
 
 	It("is tampering once somebody else has changed it since", func() {
-		reconciler := NewReconciler(nil, nil, nil)
+		reconciler := NewReconciler(nil, nil, nil, nil)
 		reconciler.ownWrites.note(binding)
 		changed := binding.DeepCopy()
 		changed.ResourceVersion = "8"

@@ -9,12 +9,14 @@ import (
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/cluster"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/controllers/access"
 	engine "github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/manager"
 	"github.com/roster-dev/roster/internal/rbac"
@@ -29,7 +31,9 @@ var (
 	controlPlane *environment.Cluster
 	// cached reads from caches with the manager's indexes, as the sync does.
 	cached client.Client
-	expect *expectations.Expectations
+	// bindings are the RBAC RoleBindings in those caches.
+	bindings toolscache.Indexer
+	expect   *expectations.Expectations
 )
 
 func TestAccess(t *testing.T) {
@@ -61,6 +65,8 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	}()
 	Expect(caches.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
 	cached = caches.GetClient()
+	bindings, err = access.BindingsOf(ctx, caches.GetCache())
+	Expect(err).NotTo(HaveOccurred())
 
 	live, err := client.New(started.Admin(), client.Options{Scheme: manager.NewScheme()})
 	Expect(err).NotTo(HaveOccurred())

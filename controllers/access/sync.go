@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -230,12 +231,11 @@ func (s *organizationSync) actualBindings(ctx context.Context) ([]*rbacv1.RoleBi
 			continue
 		}
 		own.Insert(namespace.Name)
-		var list rbacv1.RoleBindingList
-		err := s.List(ctx, &list, client.InNamespace(namespace.Name), snapshot.Shared)
+		bindings, err := s.bindings.ByIndex(toolscache.NamespaceIndex, namespace.Name)
 		if err != nil {
 			return nil, fmt.Errorf("list the RBAC RoleBindings of namespace %s: %w", namespace.Name, err)
 		}
-		actual = append(actual, s.sortOut(namespace.Name, list.Items)...)
+		actual = append(actual, s.sortOut(namespace.Name, bindings)...)
 	}
 	for i := range labelled.Items {
 		binding := &labelled.Items[i]

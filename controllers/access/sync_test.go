@@ -185,7 +185,7 @@ var _ = Describe("A sync", func() {
 		organization = "sync-" + utilrand.String(8)
 		fake = clocktesting.NewFakePassiveClock(time.Now())
 		notes = &recorder{}
-		reconciler = access.NewReconciler(noting{Client: cached, recorder: notes}, expect, fake)
+		reconciler = access.NewReconciler(noting{Client: cached, recorder: notes}, expect, bindings, fake)
 		expect.Create(ctx, expectations.Organization(organization, "owner@"+organization))
 		expect.Create(ctx, labelled(v1alpha1.OrganizationNamespace(organization), organization, ""))
 		shop = makeProject(ctx, organization, "shop")

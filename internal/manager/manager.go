@@ -107,7 +107,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err != nil {
 		return nil, err
 	}
-	if err := addControllers(manager, options, recorder); err != nil {
+	if err := addControllers(ctx, manager, options, recorder); err != nil {
 		return nil, err
 	}
 	if err := addMail(manager, &options.Mail); err != nil {
@@ -138,9 +138,13 @@ func CacheOptions() *client.CacheOptions {
 	}
 }
 
-func addControllers(manager ctrl.Manager, options *Options, recorder access.History) error {
+func addControllers(ctx context.Context, manager ctrl.Manager, options *Options, recorder access.History) error {
 	reads, live := manager.GetClient(), manager.GetAPIReader()
-	accessSync := access.NewReconciler(reads, live, clock.RealClock{})
+	bindings, err := access.BindingsOf(ctx, manager.GetCache())
+	if err != nil {
+		return err
+	}
+	accessSync := access.NewReconciler(reads, live, bindings, clock.RealClock{})
 	accessSync.ShardSize, accessSync.History = options.ShardSize, recorder
 	for _, controller := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		accessSync,

@@ -63,12 +63,14 @@ type Differ struct {
 	ShardSize int
 
 	compared comparisons
+	// labels of bindings, by role.
+	labels map[string]map[string]string
 }
 
 // Difference is what to write so that the actual bindings, all that are Roster's in the organization's namespaces, become
 // the desired ones. It is empty when they are, and sorted by namespace, those that take access away first.
 func (d Differ) Difference(desired Desired, actual []*rbacv1.RoleBinding) []NamespaceChange {
-	d.compared = comparisons{}
+	d.compared, d.labels = comparisons{}, map[string]map[string]string{}
 	byNamespace := map[string]map[string]*rbacv1.RoleBinding{}
 	for _, binding := range actual {
 		if byNamespace[binding.Namespace] == nil {
@@ -234,7 +236,11 @@ func roleRef(clusterRole string) rbacv1.RoleRef {
 }
 
 func (d Differ) carriesLabels(binding *rbacv1.RoleBinding, holders Holders) bool {
-	for key, value := range Labels(d.Organization, holders.Role.Name) {
+	role := holders.Role.Name
+	if d.labels[role] == nil {
+		d.labels[role] = Labels(d.Organization, role)
+	}
+	for key, value := range d.labels[role] {
 		if binding.Labels[key] != value {
 			return false
 		}
