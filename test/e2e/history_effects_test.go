@@ -121,7 +121,7 @@ var _ = Describe("The history of deletions", func() {
 			Should(ConsistOf(told{Action: "MemberRemoved", Actor: ana}))
 	})
 
-	It("loses none of ten thousand changes that come at once", func(ctx SpecContext) {
+	It("loses none of ten thousand changes that come at once", SpecPriority(1), func(ctx SpecContext) {
 		const name, objects, patches = "hist-flood", 50, 100
 		fields := []string{"spec.displayName", "spec.description"}
 		organization := expectations.Organization(name, "owner@"+name)

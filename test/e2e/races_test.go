@@ -32,7 +32,8 @@ const (
 	raceLanes = 8
 )
 
-var _ = Describe("Races", func() {
+// They take longest, so they don't begin last.
+var _ = Describe("Races", SpecPriority(1), func() {
 	It("of two owners who remove each other leave one of them, and the other without access", func(ctx SpecContext) {
 		race(func(lane int) func(int) bool { return ownersRace(ctx, lane) })
 	})

@@ -93,11 +93,21 @@ func expectForbidden(ctx context.Context, kubeconfig, namespace string) {
 		Should(MatchError(ContainSubstring("is forbidden")))
 }
 
-// expectUnknown waits until the API server doesn't know the token any more, which its cache can put off by ten seconds.
+// isUnknown: the API server doesn't know the token any more, which its cache can put off by ten seconds.
+var isUnknown = Or(ContainSubstring("Unauthorized"), ContainSubstring("must be logged in"))
+
+// expectUnknown waits until the API server doesn't know the token any more.
 func expectUnknown(ctx context.Context, kubeconfig, namespace string) {
 	GinkgoHelper()
 	Eventually(podsIn).WithContext(ctx).WithArguments(kubeconfig, namespace).WithPolling(time.Second).
-		Should(MatchError(Or(ContainSubstring("Unauthorized"), ContainSubstring("must be logged in"))))
+		Should(MatchError(isUnknown))
+}
+
+// expectRefused waits until a token that has ended is refused: it has no rights any more, or isn't known.
+func expectRefused(ctx context.Context, kubeconfig, namespace string) {
+	GinkgoHelper()
+	Eventually(podsIn).WithContext(ctx).WithArguments(kubeconfig, namespace).WithPolling(200 * time.Millisecond).
+		Should(MatchError(Or(ContainSubstring("is forbidden"), isUnknown)))
 }
 
 // tokenIn is the token that a kubeconfig holds.
@@ -196,7 +206,7 @@ var _ = Describe("An API token", func() {
 
 		// Deleted so that the garbage collector is asked to leave what the token consists of.
 		Expect(asUser(bo).Delete(ctx, token, client.PropagationPolicy(metav1.DeletePropagationOrphan))).To(Succeed())
-		expectForbidden(ctx, after, "rotated-shop")
+		expectRefused(ctx, after, "rotated-shop")
 		expect.Gone(ctx, token)
 		for _, list := range []client.ObjectList{&corev1.SecretList{}, &corev1.ServiceAccountList{}} {
 			Expect(k8s.List(ctx, list, client.InNamespace(token.Namespace), client.HasLabels{v1alpha1.LabelAPIToken})).To(Succeed())
@@ -226,7 +236,7 @@ var _ = Describe("An API token", func() {
 		expect.Allowed(ctx, administrator, "revoke apitokens.roster.dev", "org-reissued")
 		revoke := client.RawPatch("application/merge-patch+json", []byte(`{"spec": {"revoked": true}}`))
 		Expect(asUser(administrator).Patch(ctx, token, revoke)).To(Succeed())
-		expectForbidden(ctx, after, "reissued-shop")
+		expectRefused(ctx, after, "reissued-shop")
 		expect.Gone(ctx, secret)
 		expect.NotReady(ctx, token, "Revoked")
 		Eventually(func() (v1alpha1.APITokenPhase, error) {

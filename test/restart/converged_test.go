@@ -111,7 +111,8 @@ func (i *installation) forgetEvents(ctx context.Context) {
 	}
 }
 
-var _ = Describe("A large organization that has converged", Ordered, func() {
+// It takes longest by far, so it begins first.
+var _ = Describe("A large organization that has converged", Ordered, SpecPriority(1), func() {
 	var i *installation
 
 	BeforeAll(func(ctx context.Context) {
