@@ -66,8 +66,19 @@ func teamsOf(teams []*v1alpha1.Team, users sets.Set[string]) []*v1alpha1.Team {
 	return result
 }
 
+// few users are compared with each name, which takes a fraction of looking each name up among them.
+const few = 4
+
 func lists(usernames []v1alpha1.Username, users sets.Set[string]) bool {
-	return slices.ContainsFunc(usernames, func(username v1alpha1.Username) bool { return users.Has(string(username)) })
+	if len(users) > few {
+		return slices.ContainsFunc(usernames, func(username v1alpha1.Username) bool { return users.Has(string(username)) })
+	}
+	for user := range users {
+		if slices.Contains(usernames, v1alpha1.Username(user)) {
+			return true
+		}
+	}
+	return false
 }
 
 // bindingsOf are the RoleBindings that name one of the users, or a team that is left, with no other subjects.
