@@ -63,8 +63,10 @@ func knownOf(facts Facts, now time.Time) knowledge {
 	if facts.LastSeenSince == nil {
 		return knowledge{}
 	}
-	last := metav1.NewTime(LastSighting(facts.Users, facts.Tokens))
-	known := knowledge{since: facts.LastSeenSince.Time, until: later(facts.LastSeenSince.Time, &last)}
+	known := knowledge{since: facts.LastSeenSince.Time, until: facts.LastSeenSince.Time}
+	if last := LastSighting(facts.Users, facts.Tokens); last.After(known.until) {
+		known.until = last
+	}
 	if known.until.After(now) {
 		known.until = now
 	}

@@ -13,35 +13,24 @@ import (
 	"github.com/roster-dev/roster/test/environment"
 )
 
-// right is something that config/rbac lets the manager write.
-type right struct {
-	verb, group, resource, subresource string
-	// namespace and name, where it is for one alone.
-	namespace, name string
-}
+// right is something that config/rbac lets the manager write: in one namespace, or of one name, where it says so.
+type right environment.AuditedWrite
 
 func (r right) String() string {
-	resource := r.resource
-	if r.group != "" {
-		resource += "." + r.group
+	text := environment.AuditedWrite(r).What()
+	if r.Name != "" {
+		text += " " + r.Name
 	}
-	if r.subresource != "" {
-		resource += "/" + r.subresource
-	}
-	text := r.verb + " " + resource
-	if r.name != "" {
-		text += " " + r.name
-	}
-	if r.namespace != "" {
-		text += " in " + r.namespace
+	if r.Namespace != "" {
+		text += " in " + r.Namespace
 	}
 	return text
 }
 
 // isUsedBy says whether a request needed the right. The audit log doesn't always know the name of what is created.
 func (r right) isUsedBy(write environment.AuditedWrite) bool {
-	return r.verb == write.Verb && r.group == write.Group && r.resource == write.Resource && r.subresource == write.Subresource &&
-		(r.namespace == "" || r.namespace == write.Namespace) && (r.name == "" || r.name == write.Name)
+	return r.Verb == write.Verb && r.Group == write.Group && r.Resource == write.Resource && r.Subresource == write.Subresource &&
+		(r.Namespace == "" || r.Namespace == write.Namespace) && (r.Name == "" || r.Name == write.Name)
 }
 
 // questions are verbs of which requests are asked about, and never made.
@@ -101,7 +90,10 @@ func writesIn(namespace string, rules []rbacv1.PolicyRule) []right {
 					continue
 				}
 				for _, name := range names {
-					rights = append(rights, right{verb, rule.APIGroups[0], resource, subresource, namespace, name})
+					rights = append(rights, right{
+						Verb: verb, Group: rule.APIGroups[0], Resource: resource, Subresource: subresource,
+						Namespace: namespace, Name: name,
+					})
 				}
 			}
 		}
@@ -119,7 +111,7 @@ func expectRightsUsed(ctx context.Context, owned *environment.Cluster) {
 	for _, right := range rightsOf(ctx, clientFor(owned.Admin())) {
 		isUsed := slices.ContainsFunc(writes, right.isUsedBy) || usedElsewhere[right.String()] != ""
 		// Leases, and questions about rights, aren't in what Writes reads.
-		isLeftOut := right.group == "coordination.k8s.io" || right.group == "authorization.k8s.io"
+		isLeftOut := right.Group == "coordination.k8s.io" || right.Group == "authorization.k8s.io"
 		if !isUsed && !isLeftOut {
 			unused = append(unused, right.String())
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	auditv1 "k8s.io/apiserver/pkg/apis/audit/v1"
 )
 
@@ -25,16 +26,18 @@ type AuditedWrite struct {
 	Code int32
 }
 
+// What is the verb and the resource: VERB RESOURCE.GROUP/SUBRESOURCE.
+func (w AuditedWrite) What() string {
+	what := w.Verb + " " + schema.GroupResource{Group: w.Group, Resource: w.Resource}.String()
+	if w.Subresource != "" {
+		what += "/" + w.Subresource
+	}
+	return what
+}
+
 // String shows the write on one line, for the message of a failed test.
 func (w AuditedWrite) String() string {
-	resource := w.Resource
-	if w.Group != "" {
-		resource += "." + w.Group
-	}
-	if w.Subresource != "" {
-		resource += "/" + w.Subresource
-	}
-	return fmt.Sprintf("%s %s %s %s/%s by %s: %d", w.Time.Format(time.StampMicro), w.Verb, resource, w.Namespace, w.Name, w.User, w.Code)
+	return fmt.Sprintf("%s %s %s/%s by %s: %d", w.Time.Format(time.StampMicro), w.What(), w.Namespace, w.Name, w.User, w.Code)
 }
 
 // Writes lists the write requests of a user so far, or of everybody when user is empty, in the order of their answers.

@@ -88,7 +88,7 @@ func (i *installation) applyJoinRequests(ctx context.Context) {
 func byKind(writes []environment.AuditedWrite) string {
 	counts := map[string]int{}
 	for _, write := range writes {
-		kind := strings.TrimSuffix(fmt.Sprintf("%s %s/%s", write.Verb, write.Resource, write.Subresource), "/")
+		kind := write.What()
 		if write.Code >= http.StatusMultipleChoices {
 			kind += fmt.Sprintf(" (%d)", write.Code)
 		}
