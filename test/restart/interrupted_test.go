@@ -3,6 +3,7 @@ package restart_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -322,13 +323,15 @@ var _ = Describe("A manager that", Ordered, func() {
 	})
 })
 
-// expectOneWriter expects that no write of a binding or an Event failed, as it would if two managers wrote it.
+// expectOneWriter expects that no write of a binding or an Event failed, as it would if two managers wrote it. The API
+// server gives up a write of a manager that is killed while it waits for the answer, which says nothing of a second one.
 func (i *installation) expectOneWriter(begin time.Time) {
 	GinkgoHelper()
 	writes, err := i.writesSince(begin)
 	Expect(err).NotTo(HaveOccurred())
 	for _, write := range writes {
-		if write.Group == rbacv1.GroupName || write.Group == eventsv1.GroupName {
+		ofOneWriter := write.Group == rbacv1.GroupName || write.Group == eventsv1.GroupName
+		if ofOneWriter && write.Code != http.StatusGatewayTimeout {
 			Expect(write.Code).To(BeNumerically("<", 300), write.String())
 		}
 	}
