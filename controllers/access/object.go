@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
-	"github.com/roster-dev/roster/internal/clusteraccess"
 	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/upkeep"
 )
 
 // syncOrganizationObject lets those who run the organization reach the Organization object itself, which is outside of
@@ -26,12 +26,12 @@ func (s *organizationSync) syncOrganizationObject(ctx context.Context) error {
 		return s.removeIfThere(ctx, &rbacv1.ClusterRole{ObjectMeta: named})
 	}
 	organization := s.result.Lineage.Organizations[0]
-	source := clusteraccess.Source{
+	source := upkeep.Source{
 		Object: organization,
 		InForce: reportsOn(organization) &&
 			meta.IsStatusConditionTrue(organization.Status.Conditions, v1alpha1.ConditionReady),
 	}
-	keeper := clusteraccess.Keeper{Client: s.Client, History: s.History}
+	keeper := upkeep.Keeper{Reader: s.Client, Writer: s.Client, History: s.History}
 	if err := keeper.ClusterRole(ctx, role, source); err != nil {
 		return err
 	}

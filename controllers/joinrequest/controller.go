@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -23,6 +24,7 @@ import (
 	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
+	"github.com/roster-dev/roster/internal/upkeep"
 )
 
 // concurrentRequests is how many requests are carried out at once.
@@ -34,8 +36,14 @@ type Reconciler struct {
 	// Live reads from the API server itself: no access is given or ended for good on what a cache says.
 	Live  client.Reader
 	Clock clock.PassiveClock
-	// History records removals before their objects go; nil in tests that are about something else.
-	History finalizer.Witness
+	// History records removals before their objects go, and tampering; nil in tests that are about something else.
+	History History
+}
+
+// History keeps what happened.
+type History interface {
+	finalizer.Witness
+	upkeep.History
 }
 
 // SetupWithManager registers the controller.
@@ -47,6 +55,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.Team{}, handler.EnqueueRequestsFromMapFunc(r.ofTeam), builder.WithPredicates(comesOrGoes())).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.ofOrganization),
 			builder.WithPredicates(comesOrGoes())).
+		Watches(&rbacv1.ClusterRole{}, handler.EnqueueRequestsFromMapFunc(ofRequester), builder.WithPredicates(isOfRequester())).
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(ofRequester), builder.WithPredicates(isOfRequester())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrentRequests}).
 		Complete(r)
 }
@@ -100,7 +110,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, asked reconcile.Request) (re
 		return afterConflict(err)
 	}
 	if err := r.showToRequester(ctx, organization, request); err != nil {
-		return reconcile.Result{}, err
+		return afterConflict(err)
 	}
 	before := request.DeepCopy()
 	carryErr := r.carryOut(ctx, organization, request)

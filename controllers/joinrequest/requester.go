@@ -3,21 +3,24 @@ package joinrequest
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/upkeep"
 )
 
 // accessName is that of the ClusterRole and of the RBAC RoleBinding by which who asks sees and withdraws the one request.
 func accessName(request *v1alpha1.JoinRequest) string {
 	organization, _ := v1alpha1.OrganizationOf(request.Namespace)
-	return "roster:join:" + organization + ":" + request.Name
+	return rbac.JoinRequester(organization, request.Name)
 }
 
 // showToRequester lets who made the request see it and delete it, and nothing else of the organization that is asked.
@@ -25,20 +28,7 @@ func (r *Reconciler) showToRequester(ctx context.Context, organization string, r
 	if request.Spec.RequestedBy == "" {
 		return nil
 	}
-	name, subject := accessName(request), subjectOf(request.Spec.RequestedBy)
-	found := &rbacv1.RoleBinding{}
-	// A cache could still hold that of an earlier request of the same name.
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: request.Namespace, Name: name}, found)
-	switch {
-	case client.IgnoreNotFound(err) != nil:
-		return fmt.Errorf("get RBAC RoleBinding %s: %w", name, err)
-	case err == nil && slices.Equal(found.Subjects, []rbacv1.Subject{subject}):
-		return nil
-	case err == nil:
-		if err := r.hideFromRequester(ctx, request); err != nil {
-			return err
-		}
-	}
+	name := accessName(request)
 	role := &rbacv1.ClusterRole{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Rules: []rbacv1.PolicyRule{{
@@ -49,13 +39,18 @@ func (r *Reconciler) showToRequester(ctx context.Context, organization string, r
 	binding := &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: request.Namespace, Name: name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
-		Subjects:   []rbacv1.Subject{subject},
+		Subjects:   []rbacv1.Subject{subjectOf(request.Spec.RequestedBy)},
 	}
-	for _, object := range []client.Object{role, binding} {
-		if err := r.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("let %s see join request %s of organization %s: %w", request.Spec.RequestedBy, request.Name,
-				organization, err)
-		}
+	// A cache could still hold those of an earlier request of the same name.
+	keeper := upkeep.Keeper{Reader: r.Live, Writer: r.Client, History: r.History}
+	source := upkeep.Source{Object: request, InForce: request.Status.Phase != ""}
+	err := keeper.ClusterRole(ctx, role, source)
+	if err == nil {
+		err = keeper.RoleBinding(ctx, binding, source)
+	}
+	if err != nil {
+		return fmt.Errorf("let %s see join request %s of organization %s: %w", request.Spec.RequestedBy, request.Name,
+			organization, err)
 	}
 	return nil
 }
@@ -72,6 +67,25 @@ func (r *Reconciler) hideFromRequester(ctx context.Context, request *v1alpha1.Jo
 		}
 	}
 	return nil
+}
+
+// isOfRequester lets through the ClusterRoles and RBAC RoleBindings by which requests are seen by who made them.
+func isOfRequester() predicate.Predicate {
+	return predicate.NewPredicateFuncs(func(object client.Object) bool {
+		_, _, found := rbac.RequestOfJoinRequester(object.GetName())
+		return found
+	})
+}
+
+// ofRequester is the request that a ClusterRole or an RBAC RoleBinding shows to who made it.
+func ofRequester(_ context.Context, object client.Object) []reconcile.Request {
+	organization, name, found := rbac.RequestOfJoinRequester(object.GetName())
+	if !found {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{
+		Namespace: v1alpha1.OrganizationNamespace(organization), Name: name,
+	}}}
 }
 
 // subjectOf names a user as RBAC does.

@@ -23,11 +23,11 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
-	"github.com/roster-dev/roster/internal/clusteraccess"
 	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
+	"github.com/roster-dev/roster/internal/upkeep"
 )
 
 // releaseRetry is how soon a Role that goes is looked at again while its bindings are being removed.
@@ -45,7 +45,7 @@ type Reconciler struct {
 // History keeps what happened.
 type History interface {
 	finalizer.Witness
-	clusteraccess.History
+	upkeep.History
 }
 
 // SetupWithManager registers the controller.
@@ -286,8 +286,8 @@ func (r *Reconciler) keepClusterRole(ctx context.Context, name string, role *v1a
 	reference := access.ReferenceTo(role)
 	wanted := &rbacv1.ClusterRole{Rules: rules}
 	wanted.Name, wanted.Labels = name, rbac.Labels(reference.Organization, reference.Name)
-	keeper := clusteraccess.Keeper{Client: r.Client, History: r.History}
-	return keeper.ClusterRole(ctx, wanted, clusteraccess.Source{
+	keeper := upkeep.Keeper{Reader: r.Client, Writer: r.Client, History: r.History}
+	return keeper.ClusterRole(ctx, wanted, upkeep.Source{
 		Object: role, InForce: role.Status.ClusterRole != "",
 	})
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -25,10 +26,10 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/finalizer"
-	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
 	"github.com/roster-dev/roster/internal/token"
+	"github.com/roster-dev/roster/internal/upkeep"
 )
 
 const (
@@ -57,6 +58,8 @@ type Reconciler struct {
 	Retention time.Duration
 	// UseKnown says of which time it is known who used tokens.
 	UseKnown UseKnown
+	// History is told of tampering; nil in tests that are about something else.
+	History upkeep.History
 }
 
 // UseKnown is of which time the API server has told of the use of tokens.
@@ -102,12 +105,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return retryOutdated(result, err)
 }
 
-// retryOutdated looks again soon where an object changed meanwhile.
+// retryOutdated looks again soon where an object changed or came meanwhile.
 func retryOutdated(result reconcile.Result, err error) (reconcile.Result, error) {
-	if apierrors.IsConflict(err) {
+	if isOutdated(err) {
 		return reconcile.Result{RequeueAfter: outdatedRetry}, nil
 	}
 	return result, err
+}
+
+func isOutdated(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)
 }
 
 // organizationOf is the organization that a token belongs to, or nil while its namespace isn't in use.
@@ -236,28 +243,16 @@ func (r *Reconciler) remove(ctx context.Context, object *v1alpha1.APIToken) erro
 // keepReader keeps the ClusterRole by which the token's Secret is read, as long as that Secret is the token's.
 func (r *Reconciler) keepReader(ctx context.Context, object *v1alpha1.APIToken, plan token.Plan) error {
 	wanted := token.Reader(object)
-	found := &rbacv1.ClusterRole{}
-	err := r.Get(ctx, client.ObjectKeyFromObject(wanted), found, snapshot.Shared)
-	switch {
-	case client.IgnoreNotFound(err) != nil:
-		return fmt.Errorf("get ClusterRole %s: %w", wanted.Name, err)
-	case plan.Ends && err == nil:
-		return r.removeReader(ctx, object)
-	case plan.Ends:
-		return nil
-	case err != nil:
-		if err := r.Create(ctx, wanted); err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("make ClusterRole %s: %w", wanted.Name, err)
-		}
-		return nil
-	case rbac.SameRules(found, wanted):
-		return nil
+	if !plan.Ends {
+		keeper := upkeep.Keeper{Reader: r.Client, Writer: r.Client, History: r.History}
+		return keeper.ClusterRole(ctx, wanted, upkeep.Source{
+			Object: object, InForce: meta.IsStatusConditionTrue(object.Status.Conditions, v1alpha1.ConditionIssued),
+		})
 	}
-	wanted.ResourceVersion = found.ResourceVersion
-	if err := r.Update(ctx, wanted); err != nil {
-		return fmt.Errorf("put ClusterRole %s right: %w", wanted.Name, err)
+	if err := r.Get(ctx, client.ObjectKeyFromObject(wanted), &rbacv1.ClusterRole{}, snapshot.Shared); err != nil {
+		return client.IgnoreNotFound(err)
 	}
-	return nil
+	return r.removeReader(ctx, object)
 }
 
 // removeReader asks the API server itself whether there is one: no write goes out for one that is gone, and none that was

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -54,7 +53,7 @@ func (r *Reconciler) describe(ctx context.Context, object *v1alpha1.APIToken, fo
 
 // sayUnissued says why there is no token yet, such as a quota. One that is there works on, whatever becomes of the next.
 func (r *Reconciler) sayUnissued(ctx context.Context, before, object *v1alpha1.APIToken, cause error) error {
-	if apierrors.IsConflict(cause) || meta.IsStatusConditionTrue(object.Status.Conditions, v1alpha1.ConditionIssued) ||
+	if isOutdated(cause) || meta.IsStatusConditionTrue(object.Status.Conditions, v1alpha1.ConditionIssued) ||
 		object.Status.EndedAt != nil {
 		return nil
 	}

@@ -113,7 +113,7 @@ func New(ctx context.Context, config *rest.Config, options *Options) (ctrl.Manag
 	if err := addMail(manager, &options.Mail); err != nil {
 		return nil, err
 	}
-	if err := addTokens(manager, &options.Tokens); err != nil {
+	if err := addTokens(manager, &options.Tokens, recorder); err != nil {
 		return nil, err
 	}
 	serving, err := addWebhook(ctx, manager, options)

@@ -14,6 +14,7 @@ import (
 
 	tokencontroller "github.com/roster-dev/roster/controllers/token"
 	"github.com/roster-dev/roster/internal/token"
+	"github.com/roster-dev/roster/internal/upkeep"
 )
 
 // defaultTokenRetention is how long APITokens stay after their end.
@@ -72,7 +73,7 @@ func (o *TokenOptions) server(config *rest.Config) (token.Server, error) {
 }
 
 // addTokens has tokens issued, replaced and ended.
-func addTokens(manager ctrl.Manager, options *TokenOptions) error {
+func addTokens(manager ctrl.Manager, options *TokenOptions, recorder upkeep.History) error {
 	server, err := options.server(manager.GetConfig())
 	if err != nil {
 		return err
@@ -89,6 +90,7 @@ func addTokens(manager ctrl.Manager, options *TokenOptions) error {
 	controller := &tokencontroller.Reconciler{
 		Client: manager.GetClient(), Live: manager.GetAPIReader(), Clock: clock.RealClock{}, Kept: kept, Server: server,
 		Retention: options.Retention, UseKnown: &streamed{reader: manager.GetClient(), clock: clock.RealClock{}},
+		History: recorder,
 	}
 	if err := controller.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("set up %T: %w", controller, err)

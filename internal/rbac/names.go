@@ -71,7 +71,26 @@ func TokenReader(organization, token string) string {
 
 // TokenOfReader is the inverse of TokenReader.
 func TokenOfReader(name string) (organization, token string, found bool) {
-	rest, found := strings.CutPrefix(name, tokenPrefix)
+	return parts(name, tokenPrefix)
+}
+
+// joinPrefix begins the names of the ClusterRoles and RBAC RoleBindings by which one JoinRequest is seen by who made it.
+const joinPrefix = namePrefix + "join:"
+
+// JoinRequester is the name of the ClusterRole by which who made a JoinRequest to an organization sees and withdraws it, and
+// of its binding.
+func JoinRequester(organization, request string) string {
+	return joinPrefix + organization + ":" + request
+}
+
+// RequestOfJoinRequester is the inverse of JoinRequester.
+func RequestOfJoinRequester(name string) (organization, request string, found bool) {
+	return parts(name, joinPrefix)
+}
+
+// parts are what follows a prefix in a name, separated by a colon.
+func parts(name, prefix string) (first, second string, found bool) {
+	rest, found := strings.CutPrefix(name, prefix)
 	if !found {
 		return "", "", false
 	}

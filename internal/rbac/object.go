@@ -2,7 +2,6 @@ package rbac
 
 import (
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 
@@ -43,14 +42,4 @@ func OrganizationAccess(result access.Result) (*rbacv1.ClusterRole, *rbacv1.Clus
 		ObjectMeta: *meta.DeepCopy(), RoleRef: roleRef(meta.Name), Subjects: sortSubjects(subjects),
 	}
 	return role, binding
-}
-
-// SameRules says whether a ClusterRole is what is wanted: its rules, and its labels as far as they are Roster's.
-func SameRules(found, wanted *rbacv1.ClusterRole) bool {
-	for key, value := range wanted.Labels {
-		if found.Labels[key] != value {
-			return false
-		}
-	}
-	return found.AggregationRule == nil && equality.Semantic.DeepEqual(found.Rules, wanted.Rules)
 }

@@ -450,3 +450,79 @@ func mayChangeOrganization(ctx context.Context, user, organization string) (bool
 	err := k8s.Create(ctx, review)
 	return review.Status.Allowed, err
 }
+
+// single is an object that one user alone reaches, and by what.
+type single struct {
+	object  client.Object
+	role    client.ObjectKey
+	binding client.ObjectKey
+}
+
+var _ = Describe("What a single object is reached by", Ordered, func() {
+	var request, token single
+
+	BeforeAll(func(ctx SpecContext) {
+		agency(ctx, "tamper-agency")
+		customer(ctx, "tamper-customer")
+		asked := letIn(ctx, "tamper-customer", "tamper-agency", "developer")
+		made := apiToken("tamper-customer", "ci", "olga@tamper-customer", []v1alpha1.RoleName{"viewer"}, "shop")
+		Expect(clientFor(cluster.As("olga@tamper-customer")).Create(ctx, made)).To(Succeed())
+		expect.Ready(ctx, made)
+		reachedBy := func(object client.Object, name string) single {
+			return single{object, client.ObjectKey{Name: name}, client.ObjectKey{Namespace: object.GetNamespace(), Name: name}}
+		}
+		request = reachedBy(asked, "roster:join:tamper-customer:"+asked.Name)
+		token = reachedBy(made, "roster:token:tamper-customer:ci")
+	})
+
+	DescribeTable("is what it was again, and the history says so",
+		func(ctx SpecContext, of *single, tamper func(context.Context, *rbacv1.ClusterRole, *rbacv1.RoleBinding)) {
+			role, binding := &rbacv1.ClusterRole{}, &rbacv1.RoleBinding{}
+			Expect(k8s.Get(ctx, of.role, role)).To(Succeed())
+			Expect(k8s.Get(ctx, of.binding, binding)).To(Succeed())
+			rules, subjects := role.Rules, binding.Subjects
+			undone := changesOf(ctx, of.object.GetUID(), "TamperingUndone")
+			before, err := undone()
+			Expect(err).NotTo(HaveOccurred())
+
+			tamper(ctx, role.DeepCopy(), binding.DeepCopy())
+
+			Eventually(func(g Gomega) {
+				g.Expect(k8s.Get(ctx, of.role, role)).To(Succeed())
+				g.Expect(role.Rules).To(Equal(rules))
+				g.Expect(role.AggregationRule).To(BeNil())
+				g.Expect(k8s.Get(ctx, of.binding, binding)).To(Succeed())
+				g.Expect(binding.Subjects).To(Equal(subjects))
+			}).WithContext(ctx).Should(Succeed())
+			Eventually(undone).WithContext(ctx).Should(HaveLen(len(before) + 1))
+		},
+		Entry("after a join request's ClusterRole was widened", &request, widenRules),
+		Entry("after a join request's ClusterRole was deleted", &request, deleteRole),
+		Entry("after a subject was added to a join request's binding", &request, addIntruder),
+		Entry("after a join request's binding was deleted", &request, deleteBinding),
+		Entry("after a token's ClusterRole was widened", &token, widenRules),
+		Entry("after a token's ClusterRole was deleted", &token, deleteRole),
+	)
+})
+
+func widenRules(ctx context.Context, role *rbacv1.ClusterRole, _ *rbacv1.RoleBinding) {
+	GinkgoHelper()
+	role.Rules = append(role.Rules, secretsRule())
+	Expect(k8s.Update(ctx, role)).To(Succeed())
+}
+
+func deleteRole(ctx context.Context, role *rbacv1.ClusterRole, _ *rbacv1.RoleBinding) {
+	GinkgoHelper()
+	Expect(k8s.Delete(ctx, role)).To(Succeed())
+}
+
+func addIntruder(ctx context.Context, _ *rbacv1.ClusterRole, binding *rbacv1.RoleBinding) {
+	GinkgoHelper()
+	binding.Subjects = append(binding.Subjects, rbacUser("intruder"))
+	Expect(k8s.Update(ctx, binding)).To(Succeed())
+}
+
+func deleteBinding(ctx context.Context, _ *rbacv1.ClusterRole, binding *rbacv1.RoleBinding) {
+	GinkgoHelper()
+	Expect(k8s.Delete(ctx, binding)).To(Succeed())
+}

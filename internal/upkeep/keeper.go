@@ -1,6 +1,6 @@
-// Package clusteraccess keeps the ClusterRoles and ClusterRoleBindings that Roster makes what they are to be, and tells
-// where somebody else had changed or deleted them.
-package clusteraccess
+// Package upkeep keeps the ClusterRoles that Roster makes, and the bindings that no grant asks for, what they are to be, and
+// tells where somebody else had changed or deleted them.
+package upkeep
 
 import (
 	"context"
@@ -31,7 +31,9 @@ type History interface {
 
 // Keeper writes an object only where it isn't what it is to be.
 type Keeper struct {
-	client.Client
+	// Reader is where it is looked what there is.
+	Reader client.Reader
+	Writer client.Writer
 	// History is told what was undone; nil: nobody is.
 	History History
 }
@@ -47,7 +49,7 @@ type Source struct {
 // ClusterRole makes a ClusterRole what it is to be.
 func (k Keeper) ClusterRole(ctx context.Context, wanted *rbacv1.ClusterRole, source Source) error {
 	found := &rbacv1.ClusterRole{}
-	err := k.Get(ctx, client.ObjectKeyFromObject(wanted), found)
+	err := k.Reader.Get(ctx, client.ObjectKeyFromObject(wanted), found)
 	mark(wanted, wanted.Rules)
 	switch {
 	case apierrors.IsNotFound(err):
@@ -68,32 +70,49 @@ func (k Keeper) ClusterRole(ctx context.Context, wanted *rbacv1.ClusterRole, sou
 // ClusterRoleBinding makes a ClusterRoleBinding what it is to be.
 func (k Keeper) ClusterRoleBinding(ctx context.Context, wanted *rbacv1.ClusterRoleBinding, source Source) error {
 	found := &rbacv1.ClusterRoleBinding{}
-	err := k.Get(ctx, client.ObjectKeyFromObject(wanted), found)
-	mark(wanted, wanted.Subjects)
+	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects}, binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
+}
+
+// RoleBinding makes an RBAC RoleBinding what it is to be.
+func (k Keeper) RoleBinding(ctx context.Context, wanted *rbacv1.RoleBinding, source Source) error {
+	found := &rbacv1.RoleBinding{}
+	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects}, binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
+}
+
+// binding is one of either kind.
+type binding struct {
+	client.Object
+	roleRef  *rbacv1.RoleRef
+	subjects *[]rbacv1.Subject
+}
+
+func (k Keeper) binding(ctx context.Context, found, wanted binding, source Source) error {
+	err := k.Reader.Get(ctx, client.ObjectKeyFromObject(wanted), found.Object)
+	mark(wanted, *wanted.subjects)
 	switch {
 	case apierrors.IsNotFound(err):
-		return k.make(ctx, wanted, source)
+		return k.make(ctx, wanted.Object, source)
 	case err != nil:
-		return fmt.Errorf("get ClusterRoleBinding %s: %w", wanted.Name, err)
-	case found.RoleRef != wanted.RoleRef:
+		return fmt.Errorf("get %s: %w", nameOf(wanted.Object), err)
+	case *found.roleRef != *wanted.roleRef:
 		// A roleRef can't be updated, and a binding to another ClusterRole isn't what anybody was given.
-		if err := k.Delete(ctx, found); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("delete ClusterRoleBinding %s: %w", found.Name, err)
+		if err := k.Writer.Delete(ctx, found.Object); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("delete %s: %w", nameOf(found.Object), err)
 		}
 		source.InForce = true
-		return k.make(ctx, wanted, source)
+		return k.make(ctx, wanted.Object, source)
 	}
-	same := equality.Semantic.DeepEqual(found.Subjects, wanted.Subjects)
+	same := equality.Semantic.DeepEqual(*found.subjects, *wanted.subjects)
 	if same && carries(found, wanted) {
 		return nil
 	}
 	undoes := isOthersDoing(found, wanted, !same && source.InForce)
-	found.Subjects = wanted.Subjects
-	return k.update(ctx, found, wanted, undoes, source)
+	*found.subjects = *wanted.subjects
+	return k.update(ctx, found.Object, wanted.Object, undoes, source)
 }
 
 func (k Keeper) make(ctx context.Context, wanted client.Object, source Source) error {
-	if err := k.Create(ctx, wanted); err != nil {
+	if err := k.Writer.Create(ctx, wanted); err != nil {
 		return fmt.Errorf("make %s: %w", nameOf(wanted), err)
 	}
 	if source.InForce {
@@ -105,7 +124,7 @@ func (k Keeper) make(ctx context.Context, wanted client.Object, source Source) e
 func (k Keeper) update(ctx context.Context, found, wanted client.Object, undoes bool, source Source) error {
 	found.SetLabels(merged(found.GetLabels(), wanted.GetLabels()))
 	found.SetAnnotations(merged(found.GetAnnotations(), wanted.GetAnnotations()))
-	if err := k.Update(ctx, found); err != nil {
+	if err := k.Writer.Update(ctx, found); err != nil {
 		return fmt.Errorf("update %s: %w", nameOf(wanted), err)
 	}
 	if undoes {
@@ -165,9 +184,11 @@ func merged(found, wanted map[string]string) map[string]string {
 }
 
 func nameOf(object client.Object) string {
-	kind := "ClusterRole"
-	if _, isBinding := object.(*rbacv1.ClusterRoleBinding); isBinding {
-		kind = "ClusterRoleBinding"
+	switch object.(type) {
+	case *rbacv1.ClusterRole:
+		return "ClusterRole " + object.GetName()
+	case *rbacv1.ClusterRoleBinding:
+		return "ClusterRoleBinding " + object.GetName()
 	}
-	return kind + " " + object.GetName()
+	return "RBAC RoleBinding " + object.GetName()
 }
