@@ -104,12 +104,12 @@ func (e *evaluation) addAPIToken(token *v1alpha1.APIToken, held []heldGrant) API
 		return outcome
 	}
 	e.changesAt(outcome.End)
-	outcome.Readers = e.readersOf(token)
 	projects, problems := e.chosenProjects(projectChoice{names: token.Spec.Projects, all: token.Spec.OrganizationWide})
 	outcome.Problems = problems
 	if outcome.HeldBack = e.tokenHold(string(token.Spec.User), held); outcome.HeldBack != "" {
 		return outcome
 	}
+	outcome.Readers = e.readersOf(token)
 	breadth := inProjects
 	if token.Spec.OrganizationWide {
 		breadth = inOrganization
@@ -258,12 +258,10 @@ func (e *evaluation) tokenHold(user string, held []heldGrant) TokenHold {
 	return TokenUserNotMember
 }
 
-// readersOf are those who may read a token's Secret. Who has made it for somebody else need be no member.
+// readersOf are those who may read the Secret of a token that isn't held back. Who has made it for somebody else need be no
+// member.
 func (e *evaluation) readersOf(token *v1alpha1.APIToken) []rbacv1.Subject {
 	user := string(token.Spec.User)
-	if !e.mayAct(user) {
-		return nil
-	}
 	readers := []rbacv1.Subject{userSubject(user)}
 	if creator := token.Annotations[v1alpha1.AnnotationCreatedBy]; creator != "" && creator != user && e.gate(creator) == "" {
 		readers = append(readers, subjectOf(creator))

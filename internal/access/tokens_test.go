@@ -130,4 +130,14 @@ var _ = Describe("An APIToken", func() {
 		Expect(readers(member("acme", "bo", suspended))).To(BeEmpty())
 		Expect(readers()).To(BeEmpty(), "who has left")
 	})
+
+	It("may be read by its user whom a team of another organization lets in, as long as it does", func() {
+		letIn := binding("acme", "viewer", toExternal("agency", "press"), forProjects("shop"))
+		outcome := access.Evaluate(hosting(letIn, tokenOf("acme")), "acme", now).APITokens["ci"]
+		Expect(outcome.HeldBack).To(BeEmpty())
+		Expect(outcome.Readers).To(ConsistOf(HaveField("Name", "bo")))
+		outcome = access.Evaluate(hosting(tokenOf("acme")), "acme", now).APITokens["ci"]
+		Expect(outcome.HeldBack).To(Equal(access.TokenUserNotMember))
+		Expect(outcome.Readers).To(BeEmpty())
+	})
 })
