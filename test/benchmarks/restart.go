@@ -41,12 +41,12 @@ func (s *stage) measureRestart(ctx context.Context, results *results) error {
 }
 
 // writesSince are the requests of the manager that changed something.
-func (s *stage) writesSince(begin time.Time) ([]environment.AuditedWrite, error) {
+func (s *stage) writesSince(begin time.Time) ([]environment.AuditedRequest, error) {
 	all, err := s.cluster.Writes(environment.ManagerUser)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit log: %w", err)
 	}
-	var later []environment.AuditedWrite
+	var later []environment.AuditedRequest
 	for _, write := range all {
 		if write.Time.After(begin) {
 			later = append(later, write)

@@ -53,7 +53,7 @@ type results struct {
 	// restart is how long the manager takes from its start until it has nothing to do.
 	restart time.Duration
 	// writes of the manager after the restart.
-	writes []environment.AuditedWrite
+	writes []environment.AuditedRequest
 	// memoryBefore and memoryAfter the restart are the most bytes that the manager had in use.
 	memoryBefore, memoryAfter int64
 }

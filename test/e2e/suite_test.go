@@ -43,7 +43,7 @@ func TestEndToEnd(t *testing.T) {
 
 var _ = SynchronizedBeforeSuite(func(ctx context.Context) []byte {
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
-	started, err := environment.Start(ctx, environment.Options{Progress: GinkgoWriter, AuditStream: true})
+	started, err := environment.Start(ctx, environment.Options{Progress: GinkgoWriter, AuditStream: true, AuditManager: true})
 	Expect(err).NotTo(HaveOccurred())
 	owned = started
 	Expect(owned.InstallRoster(ctx)).To(Succeed())

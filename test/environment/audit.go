@@ -16,9 +16,8 @@ import (
 
 const auditLog = "audit.log"
 
-// AuditedWrite is one request that the API server answered and whose verb is none of get, list and watch. Requests on
-// leases, and questions about rights, are left out.
-type AuditedWrite struct {
+// AuditedRequest is one that the API server answered, or began to answer for as long as somebody watches.
+type AuditedRequest struct {
 	Time                                          time.Time
 	User, Verb                                    string
 	Group, Resource, Subresource, Namespace, Name string
@@ -27,23 +26,31 @@ type AuditedWrite struct {
 }
 
 // What is the verb and the resource: VERB RESOURCE.GROUP/SUBRESOURCE.
-func (w AuditedWrite) What() string {
-	what := w.Verb + " " + schema.GroupResource{Group: w.Group, Resource: w.Resource}.String()
-	if w.Subresource != "" {
-		what += "/" + w.Subresource
+func (r AuditedRequest) What() string {
+	what := r.Verb + " " + schema.GroupResource{Group: r.Group, Resource: r.Resource}.String()
+	if r.Subresource != "" {
+		what += "/" + r.Subresource
 	}
 	return what
 }
 
-// String shows the write on one line, for the message of a failed test.
-func (w AuditedWrite) String() string {
-	return fmt.Sprintf("%s %s %s/%s by %s: %d", w.Time.Format(time.StampMicro), w.What(), w.Namespace, w.Name, w.User, w.Code)
+// String shows the request on one line, for the message of a failed test.
+func (r AuditedRequest) String() string {
+	return fmt.Sprintf("%s %s %s/%s by %s: %d", r.Time.Format(time.StampMicro), r.What(), r.Namespace, r.Name, r.User, r.Code)
 }
 
-// Writes lists the write requests of a user so far, or of everybody when user is empty, in the order of their answers.
-// An impersonated user counts as the one who writes. The API server notes a request while it answers it: a test that
-// expects a write asks Eventually.
-func (c *Cluster) Writes(user string) ([]AuditedWrite, error) {
+// Writes lists the requests of a user so far whose verb is none of get, list and watch, or those of everybody when user is
+// empty, in the order of their answers. Requests on leases, and questions about rights, are left out. An impersonated user
+// counts as the one who writes. The API server notes a request while it answers it: a test that expects a write asks
+// Eventually.
+func (c *Cluster) Writes(user string) ([]AuditedRequest, error) { return c.audited(user, isWrite) }
+
+// Requests lists what a user wrote and read so far, as far as the audit log tells; see Options.AuditManager.
+func (c *Cluster) Requests(user string) ([]AuditedRequest, error) {
+	return c.audited(user, func(*auditv1.Event) bool { return true })
+}
+
+func (c *Cluster) audited(user string, isAsked func(*auditv1.Event) bool) ([]AuditedRequest, error) {
 	logs, err := filepath.Glob(c.path("audit*.log"))
 	if err != nil {
 		return nil, err
@@ -52,15 +59,15 @@ func (c *Cluster) Writes(user string) ([]AuditedWrite, error) {
 	slices.SortFunc(logs, func(a, b string) int {
 		return slices.Compare([]string{inUse(a), a}, []string{inUse(b), b})
 	})
-	var writes []AuditedWrite
+	var requests []AuditedRequest
 	for _, log := range logs {
-		found, err := readAuditLog(log, user)
+		found, err := readAuditLog(log, user, isAsked)
 		if err != nil {
 			return nil, err
 		}
-		writes = append(writes, found...)
+		requests = append(requests, found...)
 	}
-	return writes, nil
+	return requests, nil
 }
 
 func inUse(path string) string {
@@ -70,25 +77,25 @@ func inUse(path string) string {
 	return "0"
 }
 
-func readAuditLog(path, user string) ([]AuditedWrite, error) {
+func readAuditLog(path, user string, isAsked func(*auditv1.Event) bool) ([]AuditedRequest, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var writes []AuditedWrite
+	var requests []AuditedRequest
 	for {
 		line, rest, whole := bytes.Cut(content, []byte("\n"))
 		if !whole {
 			// The API server is in the middle of the last line.
-			return writes, nil
+			return requests, nil
 		}
 		content = rest
 		var event auditv1.Event
 		if err := json.Unmarshal(line, &event); err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		if write := auditedWrite(&event); isWrite(&event) && (user == "" || user == write.User) {
-			writes = append(writes, write)
+		if request := auditedRequest(&event); isAsked(&event) && (user == "" || user == request.User) {
+			requests = append(requests, request)
 		}
 	}
 }
@@ -102,17 +109,17 @@ func isWrite(event *auditv1.Event) bool {
 	return event.ObjectRef == nil || event.ObjectRef.APIGroup != authorizationv1.GroupName
 }
 
-func auditedWrite(event *auditv1.Event) AuditedWrite {
-	write := AuditedWrite{Time: event.RequestReceivedTimestamp.Time, User: event.User.Username, Verb: event.Verb}
+func auditedRequest(event *auditv1.Event) AuditedRequest {
+	request := AuditedRequest{Time: event.RequestReceivedTimestamp.Time, User: event.User.Username, Verb: event.Verb}
 	if event.ImpersonatedUser != nil {
-		write.User = event.ImpersonatedUser.Username
+		request.User = event.ImpersonatedUser.Username
 	}
 	if event.ResponseStatus != nil {
-		write.Code = event.ResponseStatus.Code
+		request.Code = event.ResponseStatus.Code
 	}
 	if object := event.ObjectRef; object != nil {
-		write.Group, write.Resource, write.Subresource = object.APIGroup, object.Resource, object.Subresource
-		write.Namespace, write.Name = object.Namespace, object.Name
+		request.Group, request.Resource, request.Subresource = object.APIGroup, object.Resource, object.Subresource
+		request.Namespace, request.Name = object.Namespace, object.Name
 	}
-	return write
+	return request
 }

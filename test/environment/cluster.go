@@ -39,6 +39,8 @@ type Options struct {
 	APIServerArguments map[string]string
 	// AuditStream has the API server send its audit stream to the manager, by which Roster knows who was last seen.
 	AuditStream bool
+	// AuditManager has the audit log tell what the manager reads, too, where AuditStream is on.
+	AuditManager bool
 	// Detached processes outlive the one that started them. Otherwise they are killed when it ends.
 	Detached bool
 	// StartTimeout bounds the whole start. Left out: 2 minutes.

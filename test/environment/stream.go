@@ -36,7 +36,7 @@ rules:
 `
 
 // streamPolicy records reads, too, since they show that somebody is there; not those of the cluster's own components, which
-// are most. It is the policy of docs/operations.md.
+// are most. With managerReads it is the policy of docs/operations.md.
 const streamPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -45,8 +45,7 @@ rules:
   resources: [{group: coordination.k8s.io, resources: [leases]}, {group: authentication.k8s.io}]
 - level: None
   verbs: [get, list, watch]
-  users: ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler",
-    "system:serviceaccount:roster-system:roster-manager"]
+  users: ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"]
 - level: None
   verbs: [get, list, watch]
   userGroups: ["system:nodes", "system:serviceaccounts:kube-system"]
@@ -55,8 +54,17 @@ rules:
   resources: [{group: authorization.k8s.io}]
 - level: None
   nonResourceURLs: ["/healthz*", "/livez*", "/readyz*", "/version", "/openapi/*", "/metrics"]
-- level: Metadata
 `
+
+// What the policies end with: what no rule before leaves out is recorded.
+const (
+	managerReads = `- level: None
+  verbs: [get, list, watch]
+  users: ["system:serviceaccount:roster-system:roster-manager"]
+`
+	theRest = `- level: Metadata
+`
+)
 
 // writeAuditFiles writes the policy and, with the audit stream on, where the stream goes: to the port on which the manager
 // will serve its view API.
@@ -70,6 +78,10 @@ func (c *Cluster) writeAuditFiles() error {
 	}
 	if err := c.update(func(state *state) { state.ViewPort = port }); err != nil {
 		return err
+	}
+	policy := streamPolicy + managerReads + theRest
+	if c.options.AuditManager {
+		policy = streamPolicy + theRest
 	}
 	const name = "roster"
 	config, err := clientcmd.Write(clientcmdapi.Config{
@@ -85,7 +97,7 @@ func (c *Cluster) writeAuditFiles() error {
 	})
 	return errors.Join(err,
 		writeFile(c.path(auditConfigFile), config),
-		os.WriteFile(c.path(auditPolicyFile), []byte(streamPolicy), 0o600))
+		os.WriteFile(c.path(auditPolicyFile), []byte(policy), 0o600))
 }
 
 // streamArguments are those of the API server.

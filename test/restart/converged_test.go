@@ -85,7 +85,7 @@ func (i *installation) applyJoinRequests(ctx context.Context) {
 }
 
 // byKind counts writes by verb, resource and, where it wasn't success, status.
-func byKind(writes []environment.AuditedWrite) string {
+func byKind(writes []environment.AuditedRequest) string {
 	counts := map[string]int{}
 	for _, write := range writes {
 		kind := write.What()

@@ -80,10 +80,10 @@ func (i *installation) withoutWebhook(ctx context.Context) {
 }
 
 // settle waits until all objects are Ready and the manager writes no more, and returns all that it wrote so far.
-func (i *installation) settle(ctx context.Context) []environment.AuditedWrite {
+func (i *installation) settle(ctx context.Context) []environment.AuditedRequest {
 	GinkgoHelper()
 	Eventually(i.notReady).WithContext(ctx).WithTimeout(convergence).WithPolling(time.Second).Should(BeEmpty())
-	var writes []environment.AuditedWrite
+	var writes []environment.AuditedRequest
 	Eventually(func() (int, error) {
 		before := len(writes)
 		var err error
@@ -124,7 +124,7 @@ func isReady(object status.Object) bool {
 }
 
 // writesSince are the manager's writes from an instant on.
-func (i *installation) writesSince(begin time.Time) ([]environment.AuditedWrite, error) {
+func (i *installation) writesSince(begin time.Time) ([]environment.AuditedRequest, error) {
 	writes, err := i.cluster.Writes(environment.ManagerUser)
 	for at, write := range writes {
 		if !write.Time.Before(begin) {
@@ -135,9 +135,9 @@ func (i *installation) writesSince(begin time.Time) ([]environment.AuditedWrite,
 }
 
 // bindingWritesSince are those of them that are about RBAC RoleBindings.
-func (i *installation) bindingWritesSince(begin time.Time) ([]environment.AuditedWrite, error) {
+func (i *installation) bindingWritesSince(begin time.Time) ([]environment.AuditedRequest, error) {
 	all, err := i.writesSince(begin)
-	var writes []environment.AuditedWrite
+	var writes []environment.AuditedRequest
 	for _, write := range all {
 		if write.Group == rbacv1.GroupName && write.Resource == "rolebindings" {
 			writes = append(writes, write)
@@ -156,7 +156,7 @@ func (i *installation) expectSilence(ctx context.Context, begin time.Time) {
 	Expect(i.manager.Running()).To(BeTrue())
 }
 
-func descriptions(writes []environment.AuditedWrite) []string {
+func descriptions(writes []environment.AuditedRequest) []string {
 	var texts []string
 	for _, write := range writes {
 		texts = append(texts, write.String())
