@@ -62,7 +62,7 @@ func (l *local) demo(ctx context.Context, data string) error {
 // measurement is what it took until all was Ready, and until the manager had nothing more to write.
 type measurement struct {
 	applied, ready, quiet time.Duration
-	writes                []environment.AuditedWrite
+	writes                []environment.AuditedRequest
 }
 
 // importPeribolos turns the configuration into manifests and returns their folder. Remarks on what can't be carried
@@ -128,8 +128,8 @@ func (l *local) converge(ctx context.Context, cluster *environment.Cluster, view
 }
 
 // waitUntilQuiet returns all writes of the manager once no new one came for a while.
-func waitUntilQuiet(ctx context.Context, cluster *environment.Cluster) ([]environment.AuditedWrite, error) {
-	var writes []environment.AuditedWrite
+func waitUntilQuiet(ctx context.Context, cluster *environment.Cluster) ([]environment.AuditedRequest, error) {
+	var writes []environment.AuditedRequest
 	err := wait.PollUntilContextTimeout(ctx, quietInterval, demoTimeout, true, func(context.Context) (bool, error) {
 		before := len(writes)
 		var err error
@@ -178,13 +178,10 @@ type writeGroup struct {
 }
 
 // countWrites groups the writes, the most frequent first. What was refused because of a conflict is a group of its own.
-func countWrites(writes []environment.AuditedWrite) []writeGroup {
+func countWrites(writes []environment.AuditedRequest) []writeGroup {
 	counts := map[string]int{}
 	for _, write := range writes {
-		name := write.Verb + " " + write.Resource
-		if write.Subresource != "" {
-			name += "/" + write.Subresource
-		}
+		name := write.What()
 		if write.Code == http.StatusConflict {
 			name += " (conflict)"
 		}

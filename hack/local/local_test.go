@@ -40,13 +40,15 @@ var _ = DescribeTable("An object is waited for", func(object *unstructured.Unstr
 )
 
 var _ = It("The demo tells the kinds of write requests apart, the most frequent first", func() {
-	groups := countWrites([]environment.AuditedWrite{
-		{Verb: "create", Resource: "users", Code: 201},
-		{Verb: "update", Resource: "users", Subresource: "status", Code: 409},
-		{Verb: "update", Resource: "users", Subresource: "status", Code: 200},
-		{Verb: "update", Resource: "users", Subresource: "status", Code: 200},
+	groups := countWrites([]environment.AuditedRequest{
+		{Verb: "create", Group: "roster.dev", Resource: "users", Code: 201},
+		{Verb: "update", Group: "roster.dev", Resource: "users", Subresource: "status", Code: 409},
+		{Verb: "update", Group: "roster.dev", Resource: "users", Subresource: "status", Code: 200},
+		{Verb: "update", Group: "roster.dev", Resource: "users", Subresource: "status", Code: 200},
 	})
-	Expect(groups).To(Equal([]writeGroup{{"update users/status", 2}, {"create users", 1}, {"update users/status (conflict)", 1}}))
+	Expect(groups).To(Equal([]writeGroup{
+		{"update users.roster.dev/status", 2}, {"create users.roster.dev", 1}, {"update users.roster.dev/status (conflict)", 1},
+	}))
 })
 
 var _ = It("Up says of a port that can't be one what is wrong, and starts nothing", func(ctx SpecContext) {
