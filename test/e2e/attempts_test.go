@@ -136,11 +136,14 @@ func mergesStatus(patch string) deed {
 // replaces reads the object, changes it and puts it back.
 func replaces[T client.Object](change func(T)) deed {
 	return deed{plainly: func(ctx context.Context, asked client.Client, object client.Object) error {
-		if err := k8s.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
-			return err
-		}
-		change(object.(T))
-		return asked.Update(ctx, object, client.DryRunAll)
+		// Roster may write a status in between.
+		return retry.RetryOnConflict(retry.DefaultRetry, func() error {
+			if err := k8s.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+				return err
+			}
+			change(object.(T))
+			return asked.Update(ctx, object, client.DryRunAll)
+		})
 	}}
 }
 
