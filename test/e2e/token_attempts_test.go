@@ -121,6 +121,11 @@ var tokenAttempts = []attempt{
 		notTheirs},
 	{"another member revokes it", tokenOther, merges(`{"spec": {"revoked": true}}`), triedToken, notTheirs},
 	{"an administrator revokes it", tokenAdministrator, merges(`{"spec": {"revoked": true}}`), triedToken, ""},
+	{"an administrator revokes it with a client that writes durations in full", tokenAdministrator,
+		replaces(func(t *v1alpha1.APIToken) { t.Spec.Revoked = true }), triedToken, ""},
+	{"an administrator has the old token work on for longer", tokenAdministrator,
+		merges(`{"spec": {"rotation": {"overlap": "12h"}}}`), triedToken, notTheirs},
+	{"an administrator has it rotated no more", tokenAdministrator, merges(`{"spec": {"rotation": null}}`), triedToken, notTheirs},
 	{"an owner revokes it", tokenOwner, merges(`{"spec": {"revoked": true}}`), triedToken, ""},
 	{"the user revokes it", tokenUser, merges(`{"spec": {"revoked": true}}`), triedToken, ""},
 	{"another member deletes it", tokenOther, deletes, triedToken,
@@ -228,6 +233,7 @@ func tokenWorld(ctx context.Context) {
 	expect.Allowed(ctx, tokenUser, "create apitokens.roster.dev", "org-token-tried")
 	Expect(asUser(tokenUser).Create(ctx, triedToken)).To(Succeed())
 	expect.Ready(ctx, triedToken)
+	Expect(patchAs(ctx, tokenUser, triedToken, `{"spec": {"rotation": {"every": "24h", "overlap": "1h"}}}`)).To(Succeed())
 	expect.Create(ctx, triedSecret)
 	expect.Allowed(ctx, tokenOther, "create apitokens.roster.dev", "org-token-tried")
 	expect.Allowed(ctx, tokenAdministrator, "revoke apitokens.roster.dev", "org-token-tried")
