@@ -33,8 +33,12 @@ var _ = DescribeTable("An object is waited for", func(object *unstructured.Unstr
 		objectWith(map[string]any{"type": "Ready", "status": "True", "observedGeneration": int64(1)}),
 		"Roster hasn't looked at its last change yet"),
 	Entry("while it is not Ready",
-		objectWith(map[string]any{"type": "Ready", "status": "False", "observedGeneration": int64(2), "reason": "NamespaceTaken", "message": "it belongs to another one"}),
+		objectWith(
+			map[string]any{"type": "Ready", "status": "False", "observedGeneration": int64(2), "reason": "NamespaceTaken", "message": "it belongs to another one"},
+			map[string]any{"type": "Stalled", "status": "True", "observedGeneration": int64(2)}),
 		"NamespaceTaken: it belongs to another one"),
+	Entry("and not for a suspension, which is settled",
+		objectWith(map[string]any{"type": "Ready", "status": "False", "observedGeneration": int64(2), "reason": "Requested"}), ""),
 	Entry("and no longer once it is Ready",
 		objectWith(map[string]any{"type": "Ready", "status": "True", "observedGeneration": int64(2)}), ""),
 )

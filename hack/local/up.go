@@ -78,12 +78,12 @@ func (l *local) showSamples(ctx context.Context, cluster *environment.Cluster, s
 func (l *local) waitUntilReady(ctx context.Context, viewer viewer, timeout time.Duration) error {
 	l.say("waiting until all of it is Ready")
 	err := viewer.waitUntilReady(ctx, timeout, func(pending []string) {
-		l.say("%d objects are not Ready yet, for example %s", len(pending), pending[0])
+		l.say("not Ready yet: %d, for example %s", len(pending), pending[0])
 	})
 	if err != nil {
 		return fmt.Errorf("%w\nThe manager's log is %s", err, filepath.Join(l.directory, environment.ManagerProcess+".log"))
 	}
-	l.say("all of it is Ready")
+	l.say("all of it is Ready, or settled as an invitation is")
 	return nil
 }
 
