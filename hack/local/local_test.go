@@ -62,6 +62,14 @@ var _ = It("Up says of a port that can't be one what is wrong, and starts nothin
 	Expect(local.directory).NotTo(BeADirectory())
 })
 
+var _ = It("Up says of samples that aren't there what is wrong, and starts nothing", func(ctx SpecContext) {
+	local := newLocal(GinkgoWriter)
+	local.directory = filepath.Join(GinkgoT().TempDir(), ".roster")
+	Expect(local.up(ctx, "nowhere")).To(MatchError("SAMPLES=nowhere: stat nowhere: no such file or directory; " +
+		"name a folder of manifests with a kustomization.yaml, or none"))
+	Expect(local.directory).NotTo(BeADirectory())
+})
+
 var _ = Describe("Down", func() {
 	It("says that nothing is up", func() {
 		var output bytes.Buffer

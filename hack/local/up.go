@@ -17,6 +17,9 @@ const samplesTimeout = 2 * time.Minute
 
 // up starts what doesn't run, installs Roster, and applies the samples. Doing it again is fine.
 func (l *local) up(ctx context.Context, samples string) error {
+	if _, err := os.Stat(samples); samples != "" && err != nil {
+		return fmt.Errorf("SAMPLES=%s: %w; name a folder of manifests with a kustomization.yaml, or none", samples, err)
+	}
 	return l.exclusively(func() error {
 		cluster, err := l.install(ctx)
 		if err != nil {
