@@ -33,8 +33,12 @@ var _ = DescribeTable("An object is waited for", func(object *unstructured.Unstr
 		objectWith(map[string]any{"type": "Ready", "status": "True", "observedGeneration": int64(1)}),
 		"Roster hasn't looked at its last change yet"),
 	Entry("while it is not Ready",
-		objectWith(map[string]any{"type": "Ready", "status": "False", "observedGeneration": int64(2), "reason": "NamespaceTaken", "message": "it belongs to another one"}),
+		objectWith(
+			map[string]any{"type": "Ready", "status": "False", "observedGeneration": int64(2), "reason": "NamespaceTaken", "message": "it belongs to another one"},
+			map[string]any{"type": "Stalled", "status": "True", "observedGeneration": int64(2)}),
 		"NamespaceTaken: it belongs to another one"),
+	Entry("and not for a suspension, which is settled",
+		objectWith(map[string]any{"type": "Ready", "status": "False", "observedGeneration": int64(2), "reason": "Requested"}), ""),
 	Entry("and no longer once it is Ready",
 		objectWith(map[string]any{"type": "Ready", "status": "True", "observedGeneration": int64(2)}), ""),
 )
@@ -55,6 +59,14 @@ var _ = It("Up says of a port that can't be one what is wrong, and starts nothin
 	local := newLocal(GinkgoWriter)
 	local.directory, local.port = filepath.Join(GinkgoT().TempDir(), ".roster"), 99999
 	Expect(local.up(ctx, "")).To(MatchError("PORT=99999: give a number from 1 to 65535, or leave PORT out for any free one"))
+	Expect(local.directory).NotTo(BeADirectory())
+})
+
+var _ = It("Up says of samples that aren't there what is wrong, and starts nothing", func(ctx SpecContext) {
+	local := newLocal(GinkgoWriter)
+	local.directory = filepath.Join(GinkgoT().TempDir(), ".roster")
+	Expect(local.up(ctx, "nowhere")).To(MatchError("SAMPLES=nowhere: stat nowhere: no such file or directory; " +
+		"name a folder of manifests with a kustomization.yaml, or none"))
 	Expect(local.directory).NotTo(BeADirectory())
 })
 

@@ -17,6 +17,9 @@ const samplesTimeout = 2 * time.Minute
 
 // up starts what doesn't run, installs Roster, and applies the samples. Doing it again is fine.
 func (l *local) up(ctx context.Context, samples string) error {
+	if _, err := os.Stat(samples); samples != "" && err != nil {
+		return fmt.Errorf("SAMPLES=%s: %w; name a folder of manifests with a kustomization.yaml, or none", samples, err)
+	}
 	return l.exclusively(func() error {
 		cluster, err := l.install(ctx)
 		if err != nil {
@@ -78,12 +81,12 @@ func (l *local) showSamples(ctx context.Context, cluster *environment.Cluster, s
 func (l *local) waitUntilReady(ctx context.Context, viewer viewer, timeout time.Duration) error {
 	l.say("waiting until all of it is Ready")
 	err := viewer.waitUntilReady(ctx, timeout, func(pending []string) {
-		l.say("%d objects are not Ready yet, for example %s", len(pending), pending[0])
+		l.say("not Ready yet: %d, for example %s", len(pending), pending[0])
 	})
 	if err != nil {
 		return fmt.Errorf("%w\nThe manager's log is %s", err, filepath.Join(l.directory, environment.ManagerProcess+".log"))
 	}
-	l.say("all of it is Ready")
+	l.say("all of it is Ready, or settled as an invitation is")
 	return nil
 }
 

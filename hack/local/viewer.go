@@ -55,7 +55,7 @@ func newViewer(cluster *environment.Cluster) (viewer, error) {
 	return viewer{client: admin}, err
 }
 
-// waitUntilReady returns when every object of Roster is Ready for its last change, and tells now and then what is not.
+// waitUntilReady returns when every object of Roster is Ready for its last change or settled, and tells now and then what is not.
 func (v viewer) waitUntilReady(ctx context.Context, timeout time.Duration, report func(pending []string)) error {
 	var pending []string
 	nextReport := time.Now().Add(reportInterval)
@@ -74,7 +74,8 @@ func (v viewer) waitUntilReady(ctx context.Context, timeout time.Duration, repor
 		return nil
 	}
 	shown := pending[:min(shownObjects, len(pending))]
-	return fmt.Errorf("%w: %d objects are not Ready, among them:\n%s", err, len(pending), strings.Join(shown, "\n"))
+	return fmt.Errorf("%w: not Ready: %d, among them:\n%s\nMend or delete what is wrong and do it again; what is up stays up",
+		err, len(pending), strings.Join(shown, "\n"))
 }
 
 // notReady describes the objects of the first kind that has some that are not Ready.
@@ -106,7 +107,8 @@ func (v viewer) list(ctx context.Context, kind string) ([]unstructured.Unstructu
 	return list.Items, nil
 }
 
-// whyNotReady is empty when the object is Ready for its last change.
+// whyNotReady is empty when the object is Ready for its last change, or when nothing more comes by itself: an invitation, a
+// suspension, an end that was reached.
 func whyNotReady(object *unstructured.Unstructured) string {
 	var status struct {
 		Status struct {
@@ -122,7 +124,8 @@ func whyNotReady(object *unstructured.Unstructured) string {
 		return "Roster hasn't looked at it yet"
 	case ready.ObservedGeneration != object.GetGeneration():
 		return "Roster hasn't looked at its last change yet"
-	case ready.Status != metav1.ConditionTrue:
+	case meta.IsStatusConditionTrue(status.Status.Conditions, v1alpha1.ConditionReconciling),
+		meta.IsStatusConditionTrue(status.Status.Conditions, v1alpha1.ConditionStalled):
 		return ready.Reason + ": " + ready.Message
 	default:
 		return ""

@@ -21,9 +21,25 @@ func (r *review) examineAPIToken(before, after *v1alpha1.APIToken) error {
 	case after == nil || after.DeletionTimestamp != nil:
 		return nil
 	case before == nil:
-		return r.refuseTakenSecret(after)
+		if err := r.refuseTokenName(after); err != nil {
+			return err
+		}
+		if err := r.refuseTakenSecret(after); err != nil {
+			return err
+		}
+		return r.warnOfProblems(after)
 	}
 	return r.refuseExceeding(before, after)
+}
+
+// refuseTokenName says what the API server would say only after refuseTakenSecret, to which the other token's Secret is in the way.
+func (r *review) refuseTokenName(token *v1alpha1.APIToken) error {
+	err := r.Cached.Get(r.ctx, client.ObjectKeyFromObject(token), &v1alpha1.APIToken{}, snapshot.Shared)
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	return invalid(ruleTokenSecretTaken, "metadata.name: API token %q is there already; choose another name, or have that one's "+
+		"token replaced: kubectl roster token rotate %[1]s -n %s", token.Name, token.Namespace)
 }
 
 // refuseTakenSecret: a token is never written to, or read from, a Secret that was there before it.
@@ -52,6 +68,15 @@ func (r *review) refuseTakenSecret(token *v1alpha1.APIToken) error {
 	return nil
 }
 
+// warnOfProblems tells who makes a token why it won't do all that it asks for, such as a misspelled role.
+func (r *review) warnOfProblems(token *v1alpha1.APIToken) error {
+	outcome, err := r.outcome(r.worldAfter, token)
+	for _, problem := range outcome.Problems {
+		r.warnings = append(r.warnings, problem.Message)
+	}
+	return err
+}
+
 // refuseExceeding: who changes a token doesn't ask for more than its user holds now.
 func (r *review) refuseExceeding(before, after *v1alpha1.APIToken) error {
 	exceeding, err := r.exceedingRoles(r.worldAfter, after)
@@ -73,13 +98,17 @@ func (r *review) refuseExceeding(before, after *v1alpha1.APIToken) error {
 }
 
 func (r *review) exceedingRoles(reader client.Reader, token *v1alpha1.APIToken) ([]v1alpha1.RoleName, error) {
-	world, err := snapshot.Load(r.ctx, reader, r.organization)
-	if err != nil {
-		return nil, fmt.Errorf("work out what API token %s asks for: %w", token.Name, err)
-	}
-	outcome := access.Evaluate(world, r.organization, r.now).APITokens[token.Name]
-	if outcome.HeldBack != "" {
+	outcome, err := r.outcome(reader, token)
+	if err == nil && outcome.HeldBack != "" {
 		return token.Spec.Roles, nil
 	}
-	return outcome.Exceeding, nil
+	return outcome.Exceeding, err
+}
+
+func (r *review) outcome(reader client.Reader, token *v1alpha1.APIToken) (access.APITokenOutcome, error) {
+	world, err := snapshot.Load(r.ctx, reader, r.organization)
+	if err != nil {
+		return access.APITokenOutcome{}, fmt.Errorf("work out what API token %s asks for: %w", token.Name, err)
+	}
+	return access.Evaluate(world, r.organization, r.now).APITokens[token.Name], nil
 }

@@ -106,6 +106,10 @@ var tokenAttempts = []attempt{
 		`spec.secretName: Secret "mail-password" is there already and isn't this token's; choose another name`},
 	{"a token is pointed at another token's Secret", tokenOther, creates, newToken(inSecret("ci")),
 		`spec.secretName: Secret "ci" is there already and isn't this token's; choose another name`},
+	{"a token takes the name of one that is there", tokenUser, deed{plainly: creates.plainly},
+		newToken(func(t *v1alpha1.APIToken) { t.Name = "ci" }),
+		`metadata.name: API token "ci" is there already; choose another name, or have that one's token replaced: ` +
+			"kubectl roster token rotate ci -n org-token-tried"},
 	{"a token is pointed at another Secret later", tokenUser, merges(`{"spec": {"secretName": "mail-password"}}`), triedToken,
 		"the name of the Secret is fixed when the token is made; make another APIToken"},
 	{"the user of a token is exchanged", tokenUser, merges(`{"spec": {"user": "ana@token-tried"}}`), triedToken,

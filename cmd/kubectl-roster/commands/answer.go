@@ -30,7 +30,7 @@ const meaningOfInviter = "the organization that invites you, as in the mail " +
 
 // newAcceptCommand returns the command by which somebody joins an organization.
 func newAcceptCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	return newAnswerCommand(&response{connection: newConnection(), IOStreams: streams, answer: v1alpha1.InvitationAccepted},
+	return newAnswerCommand(&response{connection: newConnection(streams), IOStreams: streams, answer: v1alpha1.InvitationAccepted},
 		&cobra.Command{
 			Use:   "accept ORGANIZATION",
 			Short: "Accept your invitation to an organization",
@@ -46,7 +46,7 @@ that was mailed with a code is accepted with it. Nobody can accept for somebody 
 
 // newDeclineCommand returns the command by which somebody doesn't join an organization.
 func newDeclineCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	return newAnswerCommand(&response{connection: newConnection(), IOStreams: streams, answer: v1alpha1.InvitationDeclined},
+	return newAnswerCommand(&response{connection: newConnection(streams), IOStreams: streams, answer: v1alpha1.InvitationDeclined},
 		&cobra.Command{
 			Use:   "decline ORGANIZATION",
 			Short: "Decline your invitation to an organization",
@@ -79,7 +79,7 @@ func (o *response) run(ctx context.Context, organization string) error {
 		},
 	}
 	if err := server.Create(ctx, given); err != nil {
-		return explain(err, answers, "")
+		return explainWrite(err, answers, "")
 	}
 	said := fmt.Sprintf("You are now a member of organization %s, with: %s.\n", organization,
 		strings.Join(given.Status.Roles, ", "))

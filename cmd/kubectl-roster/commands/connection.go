@@ -1,6 +1,8 @@
 package commands
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -9,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -27,10 +30,12 @@ const (
 // connection reaches the API server as kubectl does, by the same flags.
 type connection struct {
 	*genericclioptions.ConfigFlags
+	// warnings is where the API server's warnings go.
+	warnings io.Writer
 }
 
-func newConnection() connection {
-	return connection{genericclioptions.NewConfigFlags(true)}
+func newConnection(streams genericiooptions.IOStreams) connection {
+	return connection{ConfigFlags: genericclioptions.NewConfigFlags(true), warnings: streams.ErrOut}
 }
 
 // addFlags adds kubectl's flags to a command.
@@ -46,6 +51,8 @@ func (c connection) config() (*rest.Config, error) {
 		return nil, err
 	}
 	config.QPS, config.Burst = requestRate, requestBurst
+	// By a warning the API server says, for one, that a role is misspelled; without this nobody would see it.
+	config.WarningHandler = rest.NewWarningWriter(c.warnings, rest.WarningWriterOptions{Deduplicate: true})
 	return config, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -73,8 +74,12 @@ func (o *invite) run(ctx context.Context, user string) error {
 		return err
 	}
 	membership := o.membership(user, namespace)
-	if err := server.Create(ctx, membership); err != nil {
-		return explain(err, memberships, namespace)
+	switch err := server.Create(ctx, membership); {
+	case apierrors.IsAlreadyExists(err):
+		return fmt.Errorf("%w: to invite again who hasn't accepted: kubectl roster resend %s -n %s", err, membership.Name,
+			namespace)
+	case err != nil:
+		return explainWrite(err, memberships, namespace)
 	}
 	return o.say("membership.roster.dev/%s created: %s is invited", membership.Name, invited(membership))
 }
@@ -158,7 +163,7 @@ func (o *openInvitation) resend(ctx context.Context, who string) error {
 	metav1.SetMetaDataAnnotation(&membership.ObjectMeta, v1alpha1.AnnotationResendInvitation,
 		time.Now().UTC().Format(time.RFC3339Nano))
 	if err := server.Patch(ctx, membership, client.MergeFrom(before)); err != nil {
-		return explain(err, memberships, membership.Namespace)
+		return explainWrite(err, memberships, membership.Namespace)
 	}
 	return o.say("membership.roster.dev/%s: %s is invited again", membership.Name, invited(membership))
 }
@@ -172,7 +177,7 @@ func (o *openInvitation) revoke(ctx context.Context, who string) error {
 			return err
 		}
 		membership = found
-		return explain(server.Delete(ctx, found, client.Preconditions{
+		return explainWrite(server.Delete(ctx, found, client.Preconditions{
 			UID: &found.UID, ResourceVersion: ptr.To(found.ResourceVersion),
 		}), memberships, found.Namespace)
 	})

@@ -94,7 +94,7 @@ func (o *join) request(ctx context.Context, team string) error {
 		},
 	}
 	if err := server.Create(ctx, request); err != nil {
-		return explain(err, joinRequests, namespace)
+		return explainWrite(err, joinRequests, namespace)
 	}
 	return o.say("joinrequest.roster.dev/%s created: it waits for the owners", request.Name)
 }
@@ -166,7 +166,7 @@ func (o *join) decide(ctx context.Context, name string, decision v1alpha1.JoinDe
 	}
 	request := &v1alpha1.JoinRequest{}
 	if err := server.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, request); err != nil {
-		return explain(err, joinRequests, namespace)
+		return explainWrite(err, joinRequests, namespace)
 	}
 	before := request.DeepCopy()
 	request.Spec.Decision = decision
@@ -179,7 +179,7 @@ func (o *join) decide(ctx context.Context, name string, decision v1alpha1.JoinDe
 	// What is decided on is what was read.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := server.Patch(ctx, request, patch); err != nil {
-		return explain(err, joinRequests, namespace)
+		return explainWrite(err, joinRequests, namespace)
 	}
 	return o.say("joinrequest.roster.dev/%s %s", name, strings.ToLower(string(decision)))
 }
@@ -208,7 +208,7 @@ func (o *join) withdraw(ctx context.Context, name string) error {
 	}
 	request := &v1alpha1.JoinRequest{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	if err := server.Delete(ctx, request); err != nil {
-		return explain(err, joinRequests, namespace)
+		return explainWrite(err, joinRequests, namespace)
 	}
 	return o.say("joinrequest.roster.dev/%s withdrawn", name)
 }

@@ -28,7 +28,7 @@ type listing struct {
 
 func newListing(streams genericiooptions.IOStreams, kind, resource string) listing {
 	return listing{
-		scope: scope{connection: newConnection()}, output: newOutput(streams),
+		scope: scope{connection: newConnection(streams)}, output: newOutput(streams),
 		kind: viewv1alpha1.GroupVersion.WithKind(kind), resource: resource,
 	}
 }
@@ -100,6 +100,10 @@ func (l *listing) show(ctx context.Context, from rest.Interface, query query) er
 		return err
 	case printer == nil && len(found.Rows) == 0 && query.namespace == "":
 		return l.note("No %s found", l.resource)
+	case printer == nil && len(found.Rows) == 0 && query.isWhole() && l.kind.Kind == "Member":
+		// Who owns an organization is in it.
+		return l.note("No %s found in %s: there is no such organization (your own: kubectl roster profile)", l.resource,
+			query.namespace)
 	case printer == nil && len(found.Rows) == 0:
 		return l.note("No %s found in %s", l.resource, query.namespace)
 	}

@@ -60,6 +60,12 @@ metadata:
 			To(Equal(outcome{Complaints: "No members found in org-acme\n"}))
 	})
 
+	It("say that an organization without members isn't one", func() {
+		cluster.answers[viewPath+"namespaces/org-acmee/members"] = table("", "User")
+		Expect(cluster.run("members", "--organization", "acmee")).To(Equal(outcome{
+			Complaints: "No members found in org-acmee: there is no such organization (your own: kubectl roster profile)\n"}))
+	})
+
 	It("stop at the limit, say so, and ask for no more than that", func() {
 		Expect(cluster.run("members", "-n", "org-acme", "--limit", "1")).To(Equal(outcome{
 			Output: "USER\nana\n", Complaints: "There are more; --limit=1 shows no more of them.\n",
@@ -143,18 +149,20 @@ metadata:
 			`your present namespace "default" is no organization's: name one with --organization NAME or -n org-NAME`),
 		Entry("two of them", "members -n org-acme --organization acme", "none of the others can be"),
 		Entry("an argument", "members acme", `"acme": this takes no arguments; name an organization with --organization`),
+		Entry("an unknown flag", "members --orgnization acme",
+			"unknown flag: --orgnization; the flags that there are: kubectl roster members --help"),
 		Entry("an unknown format", "members -n org-acme -o xml", `unable to match a printer suitable for the output format "xml"`),
 		Entry("a negative limit", "members -n org-acme --limit -1", "--limit=-1: give a number of rows, or 0 for all"),
 		Entry("an unreadable time", "activity -n org-acme --since yesterday",
 			`--since "yesterday": give a duration such as 90m, 24h or 7d`),
 		Entry("a time to come", "activity -n org-acme --since -1h", `--since "-1h": give a duration`),
-		Entry("why nobody", "why", "name a USER: the username that the API server authenticates"),
+		Entry("why nobody", "why", "name the USER: the username that the API server authenticates"),
 		Entry("why several", "why ana bo", "name one USER only"),
 		Entry("trees of several", "tree acme globex", `"globex": name one ORGANIZATION, or none for all`),
 	)
 
 	It("say what to do where an argument is empty, as an unset variable of a script", func() {
-		Expect(cluster.run("why", "").Complaints).To(HavePrefix("error: name a USER"))
+		Expect(cluster.run("why", "").Complaints).To(HavePrefix("error: name the USER"))
 		Expect(cluster.requests()).To(BeEmpty())
 	})
 })

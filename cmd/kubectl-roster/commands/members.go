@@ -44,7 +44,9 @@ func (o *members) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	query.choose = func(member *unstructured.Unstructured) choice { return chooseMember(o.search, member) }
+	if o.search != "" {
+		query.choose = func(member *unstructured.Unstructured) choice { return chooseMember(o.search, member) }
+	}
 	return o.show(ctx, server, query)
 }
 

@@ -1,7 +1,9 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -34,6 +36,33 @@ func explain(err error, resource schema.GroupResource, namespace string) error {
 			"Roster's manager serves it", resource, err, apiService(resource.Group))
 	}
 	return err
+}
+
+// explainWrite is explain for what changes an object, or looks for the one to change. A policy, the webhook and Roster's own
+// API say themselves what to do instead; RBAC knows only what is missing.
+func explainWrite(err error, resource schema.GroupResource, namespace string) error {
+	organization, found := v1alpha1.OrganizationOf(namespace)
+	byRBAC := fmt.Sprintf(" resource %q in API group ", resource.Resource)
+	switch {
+	case apierrors.IsForbidden(err) && found && strings.Contains(err.Error(), byRBAC):
+		return fmt.Errorf("%w: ask an owner or administrator of organization %s (your own organizations: kubectl roster profile)",
+			err, organization)
+	case apierrors.IsForbidden(err):
+		return err
+	case apierrors.IsNotFound(err) && !apierrors.IsUnexpectedServerError(err) && found:
+		return fmt.Errorf("%w: %s", err, missingObject(err, resource, namespace, organization))
+	}
+	return explain(err, resource, namespace)
+}
+
+// missingObject says where to look for the name of what isn't there.
+func missingObject(err error, resource schema.GroupResource, namespace, organization string) string {
+	var answer apierrors.APIStatus
+	if errors.As(err, &answer) && answer.Status().Details != nil && answer.Status().Details.Kind == "namespaces" {
+		return fmt.Sprintf("there is no organization %q; correct the name (your own organizations: kubectl roster profile)",
+			organization)
+	}
+	return fmt.Sprintf("correct the name; those that are there: kubectl get %s -n %s", resource, namespace)
 }
 
 func installing(group string) string {

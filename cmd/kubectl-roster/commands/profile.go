@@ -21,7 +21,7 @@ type profile struct {
 
 // newProfileCommand returns the command that shows who asks what is known of them.
 func newProfileCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	options := profile{connection: newConnection(), output: newOutput(streams)}
+	options := profile{connection: newConnection(streams), output: newOutput(streams)}
 	command := &cobra.Command{
 		Use:   "profile",
 		Short: "Show your own organizations, roles, teams and invitations",

@@ -27,7 +27,7 @@ type reportOptions struct {
 
 // newReportCommand returns the command that shows a monthly report.
 func newReportCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	options := reportOptions{scope: scope{connection: newConnection()}, IOStreams: streams}
+	options := reportOptions{scope: scope{connection: newConnection(streams)}, IOStreams: streams}
 	command := &cobra.Command{
 		Use:   "report",
 		Short: "Show who is in an organization, when they were last seen, and what stands out",

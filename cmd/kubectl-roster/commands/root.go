@@ -57,6 +57,9 @@ func newRootCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	command.SetIn(streams.In)
 	command.SetOut(streams.Out)
 	command.SetErr(streams.ErrOut)
+	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return fmt.Errorf("%w; the flags that there are: %s --help", err, command.CommandPath())
+	})
 	command.AddCommand(
 		newMembersCommand(streams), newGrantsCommand(streams), newActivityCommand(streams), newProfileCommand(streams),
 		newInviteCommand(streams), newAcceptCommand(streams), newDeclineCommand(streams), newResendCommand(streams),

@@ -38,6 +38,9 @@ type query struct {
 	choose func(*unstructured.Unstructured) choice
 }
 
+// isWhole says that nothing is left out of what the server has.
+func (q query) isWhole() bool { return q.selector == "" && q.choose == nil }
+
 // answer is what a query came to.
 type answer struct {
 	metav1.Table

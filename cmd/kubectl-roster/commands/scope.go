@@ -121,7 +121,7 @@ func oneArgument(name, meaning string) cobra.PositionalArgs {
 			return errors.New("name one " + name + " only")
 		// Empty is what a script's unset variable comes to.
 		case len(arguments) == 0 || arguments[0] == "":
-			return fmt.Errorf("name a %s: %s", name, meaning)
+			return fmt.Errorf("name the %s: %s", name, meaning)
 		}
 		return nil
 	}

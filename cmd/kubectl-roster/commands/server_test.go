@@ -33,13 +33,15 @@ type server struct {
 	*httptest.Server
 	// answers are objects by path and, where there is one, "?" and the field selector or continue token.
 	answers map[string]any
+	// warnings come with the answers of these paths.
+	warnings map[string]string
 
 	lock  sync.Mutex
 	asked []string
 }
 
 func newServer() *server {
-	made := &server{answers: map[string]any{}}
+	made := &server{answers: map[string]any{}, warnings: map[string]string{}}
 	made.Server = httptest.NewServer(http.HandlerFunc(made.answer))
 	DeferCleanup(made.Close)
 	return made
@@ -48,6 +50,9 @@ func newServer() *server {
 func (s *server) answer(writer http.ResponseWriter, request *http.Request) {
 	key := request.URL.Path
 	query := request.URL.Query()
+	if warning := s.warnings[key]; warning != "" {
+		writer.Header().Set("Warning", `299 - "`+warning+`"`)
+	}
 	if next := query.Get("continue"); next != "" {
 		key += "?" + next
 	} else if selector := query.Get("fieldSelector"); selector != "" {

@@ -100,7 +100,7 @@ func (o *token) create(ctx context.Context, name string, overlap *metav1.Duratio
 	}
 	made := o.object(namespace, name, overlap)
 	if err := server.Create(ctx, made); err != nil {
-		return explain(err, apiTokens, namespace)
+		return explainWrite(err, apiTokens, namespace)
 	}
 	return o.say("apitoken.roster.dev/%s created: its token comes in Secret %s of namespace %s", name, made.SecretName(),
 		namespace)
@@ -201,14 +201,14 @@ func (o *token) change(ctx context.Context, name, done string, change func(*v1al
 	}
 	found := &v1alpha1.APIToken{}
 	if err := server.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, found); err != nil {
-		return explain(err, apiTokens, namespace)
+		return explainWrite(err, apiTokens, namespace)
 	}
 	before := found.DeepCopy()
 	if err := change(found); err != nil {
 		return err
 	}
 	if err := server.Patch(ctx, found, client.MergeFrom(before)); err != nil {
-		return explain(err, apiTokens, namespace)
+		return explainWrite(err, apiTokens, namespace)
 	}
 	return o.say("apitoken.roster.dev/%s: %s", name, done)
 }

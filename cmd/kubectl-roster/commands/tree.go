@@ -44,7 +44,7 @@ type team struct {
 
 // newTreeCommand returns the command that draws organizations.
 func newTreeCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	options := tree{connection: newConnection(), IOStreams: streams}
+	options := tree{connection: newConnection(streams), IOStreams: streams}
 	command := &cobra.Command{
 		Use:   "tree [ORGANIZATION]",
 		Short: "Draw organizations with those below them, their teams and how many members they have",

@@ -40,7 +40,7 @@ type standing struct {
 
 // newWhyCommand returns the command that says where somebody's access comes from.
 func newWhyCommand(streams genericiooptions.IOStreams) *cobra.Command {
-	options := why{scope: scope{connection: newConnection()}, IOStreams: streams}
+	options := why{scope: scope{connection: newConnection(streams)}, IOStreams: streams}
 	command := &cobra.Command{
 		Use:   "why USER",
 		Short: "Say where somebody's access comes from, or what takes it",

@@ -17,7 +17,7 @@ type writing struct {
 }
 
 func newWriting(streams genericiooptions.IOStreams) writing {
-	return writing{scope: scope{connection: newConnection()}, IOStreams: streams}
+	return writing{scope: scope{connection: newConnection(streams)}, IOStreams: streams}
 }
 
 // open is a client, and the namespace of the organization that the flags name.
