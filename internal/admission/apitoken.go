@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,7 +22,9 @@ func (r *review) examineAPIToken(before, after *v1alpha1.APIToken) error {
 	case after == nil || after.DeletionTimestamp != nil:
 		return nil
 	case before == nil:
-		if err := r.refuseTokenName(after); err != nil {
+		// Of one that is there already the API server says so itself, and not that that one's Secret is in the way.
+		err := r.Cached.Get(r.ctx, client.ObjectKeyFromObject(after), &v1alpha1.APIToken{}, snapshot.Shared)
+		if !apierrors.IsNotFound(err) {
 			return err
 		}
 		if err := r.refuseTakenSecret(after); err != nil {
@@ -30,16 +33,6 @@ func (r *review) examineAPIToken(before, after *v1alpha1.APIToken) error {
 		return r.warnOfProblems(after)
 	}
 	return r.refuseExceeding(before, after)
-}
-
-// refuseTokenName says what the API server would say only after refuseTakenSecret, to which the other token's Secret is in the way.
-func (r *review) refuseTokenName(token *v1alpha1.APIToken) error {
-	err := r.Cached.Get(r.ctx, client.ObjectKeyFromObject(token), &v1alpha1.APIToken{}, snapshot.Shared)
-	if err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	return invalid(ruleTokenSecretTaken, "metadata.name: API token %q is there already; choose another name, or have that one's "+
-		"token replaced: kubectl roster token rotate %[1]s -n %s", token.Name, token.Namespace)
 }
 
 // refuseTakenSecret: a token is never written to, or read from, a Secret that was there before it.

@@ -108,8 +108,7 @@ var tokenAttempts = []attempt{
 		`spec.secretName: Secret "ci" is there already and isn't this token's; choose another name`},
 	{"a token takes the name of one that is there", tokenUser, deed{plainly: creates.plainly},
 		newToken(func(t *v1alpha1.APIToken) { t.Name = "ci" }),
-		`metadata.name: API token "ci" is there already; choose another name, or have that one's token replaced: ` +
-			"kubectl roster token rotate ci -n org-token-tried"},
+		`apitokens.roster.dev "ci" already exists`},
 	{"a token is pointed at another Secret later", tokenUser, merges(`{"spec": {"secretName": "mail-password"}}`), triedToken,
 		"the name of the Secret is fixed when the token is made; make another APIToken"},
 	{"the user of a token is exchanged", tokenUser, merges(`{"spec": {"user": "ana@token-tried"}}`), triedToken,

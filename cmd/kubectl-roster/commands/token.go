@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -99,7 +100,10 @@ func (o *token) create(ctx context.Context, name string, overlap *metav1.Duratio
 		return err
 	}
 	made := o.object(namespace, name, overlap)
-	if err := server.Create(ctx, made); err != nil {
+	switch err := server.Create(ctx, made); {
+	case apierrors.IsAlreadyExists(err):
+		return fmt.Errorf("%w: to have that one's token replaced: kubectl roster token rotate %s -n %s", err, name, namespace)
+	case err != nil:
 		return explainWrite(err, apiTokens, namespace)
 	}
 	return o.say("apitoken.roster.dev/%s created: its token comes in Secret %s of namespace %s", name, made.SecretName(),

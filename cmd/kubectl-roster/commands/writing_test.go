@@ -30,7 +30,7 @@ var _ = Describe("The commands that write", func() {
 	})
 
 	DescribeTable("say what to do where they are refused", func(answer *apierrors.StatusError, command, complaint string) {
-		for _, path := range []string{"memberships", "apitokens/ci"} {
+		for _, path := range []string{"memberships", "apitokens", "apitokens/ci"} {
 			cluster.answers[inAcme+path] = answer
 		}
 		found := cluster.run(strings.Fields(command + " -n org-acme")...)
@@ -44,6 +44,9 @@ var _ = Describe("The commands that write", func() {
 			"invite bo", "denied request: ask an owner of agency"),
 		Entry("since that one is invited already", apierrors.NewAlreadyExists(memberships, "bo"), "invite bo",
 			`memberships.roster.dev "bo" already exists: to invite again who hasn't accepted: kubectl roster resend bo -n org-acme`),
+		Entry("since there is a token of that name", apierrors.NewAlreadyExists(tokens, "ci"),
+			"token create ci --role viewer --project shop", `apitokens.roster.dev "ci" already exists: to have that one's token `+
+				"replaced: kubectl roster token rotate ci -n org-acme"),
 		Entry("since there is no such organization", apierrors.NewNotFound(namespaces, "org-acme"), "invite bo",
 			`namespaces "org-acme" not found: there is no organization "acme"; correct the name (your own organizations: kubectl `+
 				"roster profile)"),
