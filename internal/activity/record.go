@@ -1,7 +1,7 @@
 // Package activity keeps every change for as long as the retention says, in SQLite or PostgreSQL, and shows whether
 // what it keeps was tampered with.
 //
-// Kubernetes forgets Events after an hour; this store doesn't. Each namespace has a chain of its own: an LogEntry carries
+// Kubernetes forgets Events after an hour; this store doesn't. Each namespace has a chain of its own: a LogEntry carries
 // the hash of the one before it, so that who may read an organization's changes can verify them without seeing others.
 //
 // Store is the database. Source opens it when it is needed, and again after it was away. Writer stands in front of
@@ -58,7 +58,7 @@ type Record struct {
 	Coalesced bool
 	// Gone says that the object is no more after this change: Latest and LatestAll forget it.
 	Gone bool
-	// Cause is the key of the change that this one follows from.
+	// Cause is the object whose change this one follows from, as Kind/Namespace/Name; left out where there is none.
 	Cause string
 	// State is what Latest and LatestAll give as the field's value where New doesn't tell it whole; left out, they give New.
 	State string
