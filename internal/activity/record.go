@@ -13,9 +13,10 @@ import (
 	"encoding/hex"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/roster-dev/roster/internal/text"
 )
 
 const (
@@ -91,7 +92,7 @@ func (r Record) complete(now time.Time) Record {
 	if r.Actor == "" {
 		r.Actor = UnknownActor
 	}
-	r.Actor = clip(r.Actor, maxActorBytes)
+	r.Actor = text.Cut(r.Actor, maxActorBytes)
 	if len(r.Cause) > maxKeyBytes {
 		r.Cause = hashedKey([]byte(r.Cause))
 	}
@@ -120,17 +121,4 @@ func hashedKey(of []byte) string {
 // storable leaves out what PostgreSQL refuses in a text: bytes that aren't UTF-8, and zeros.
 func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-}
-
-// clip cuts a text to a number of bytes, with a mark, and not within a sign.
-func clip(text string, limit int) string {
-	const mark = "…"
-	if len(text) <= limit {
-		return text
-	}
-	end := limit - len(mark)
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + mark
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // State is how far an object is from what it asks for.
@@ -41,7 +42,7 @@ type Readiness struct {
 // ReasonInForce is the reason of everything that is as asked.
 const ReasonInForce = "InForce"
 
-// maxMessage is the most that a condition's message holds.
+// maxMessage is the most that a condition's message holds, in bytes: never more than the characters that the schema allows.
 const maxMessage = 32768
 
 // Object is one of Roster's kinds with its status.
@@ -81,11 +82,8 @@ func Say(object Object, conditionType string, holds bool, reason, message string
 }
 
 func set(object Object, conditionType string, value metav1.ConditionStatus, reason, message string) {
-	if len(message) > maxMessage {
-		message = message[:maxMessage]
-	}
 	meta.SetStatusCondition(object.GetConditions(), metav1.Condition{
-		Type: conditionType, Status: value, Reason: reason, Message: message,
+		Type: conditionType, Status: value, Reason: reason, Message: text.Cut(message, maxMessage),
 		ObservedGeneration: object.GetGeneration(),
 	})
 }
