@@ -8,6 +8,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 )
@@ -264,17 +265,15 @@ func (e *evaluation) readersOf(token *v1alpha1.APIToken) []rbacv1.Subject {
 	user := string(token.Spec.User)
 	readers := []rbacv1.Subject{userSubject(user)}
 	if creator := token.Annotations[v1alpha1.AnnotationCreatedBy]; creator != "" && creator != user && e.gate(creator) == "" {
-		readers = append(readers, subjectOf(creator))
+		readers = append(readers, SubjectOf(creator))
 	}
 	return readers
 }
 
-// subjectOf names a user as RBAC does.
-func subjectOf(username string) rbacv1.Subject {
-	if account, isAccount := strings.CutPrefix(username, "system:serviceaccount:"); isAccount {
-		if namespace, name, isWhole := strings.Cut(account, ":"); isWhole {
-			return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}
-		}
+// SubjectOf names whoever has a username as RBAC does: a ServiceAccount, or else a user.
+func SubjectOf(username string) rbacv1.Subject {
+	if namespace, name, err := serviceaccount.SplitUsername(username); err == nil {
+		return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}
 	}
 	return userSubject(username)
 }

@@ -7,6 +7,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/component-helpers/auth/rbac/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -186,7 +187,7 @@ func (r *review) isAuthor(subject rbacv1.Subject) bool {
 	case rbacv1.GroupKind:
 		return slices.Contains(r.author.Groups, subject.Name)
 	}
-	return "system:serviceaccount:"+subject.Namespace+":"+subject.Name == r.author.Username
+	return serviceaccount.MatchesUsername(subject.Namespace, subject.Name, r.author.Username)
 }
 
 // rulesOf are the rules of a ClusterRole; none where it isn't there.
