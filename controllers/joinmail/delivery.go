@@ -15,6 +15,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/mailer"
 	"github.com/roster-dev/roster/internal/status"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 const (
@@ -75,10 +76,7 @@ func (r *Reconciler) recipients(
 	}
 	usernames := []string{request.Spec.RequestedBy}
 	if about == v1alpha1.JoinMailRequested {
-		usernames = nil
-		for _, owner := range organization.Spec.Owners {
-			usernames = append(usernames, string(owner))
-		}
+		usernames = text.Strings(organization.Spec.Owners)
 	}
 	var found []recipient
 	for _, username := range usernames {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // KindAPIToken is named by explanations of what a token holds.
@@ -279,10 +280,6 @@ func SubjectOf(username string) rbacv1.Subject {
 }
 
 func rolesExceedUser(token *v1alpha1.APIToken, exceeding []v1alpha1.RoleName) Problem {
-	names := make([]string, 0, len(exceeding))
-	for _, name := range exceeding {
-		names = append(names, string(name))
-	}
 	where := "anywhere in this organization"
 	if !token.Spec.OrganizationWide {
 		where = "in all of spec.projects"
@@ -290,6 +287,6 @@ func rolesExceedUser(token *v1alpha1.APIToken, exceeding []v1alpha1.RoleName) Pr
 	return Problem{
 		Reason: ReasonRolesExceedUser, Terminal: true,
 		Message: fmt.Sprintf("spec.roles asks for more than user %q holds: %s isn't held %s, and is granted only where it is; "+
-			"take it out, or have the user given the role", token.Spec.User, Enumerate(names), where),
+			"take it out, or have the user given the role", token.Spec.User, Enumerate(text.Strings(exceeding)), where),
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // examineRole asks two things: whether the author may do all that the Role newly allows, and whether they may give it to
@@ -85,11 +86,7 @@ func (r *review) examineRules(before, after *v1alpha1.Role) error {
 }
 
 func joined[T ~string](names []T) string {
-	texts := make([]string, 0, len(names))
-	for _, name := range names {
-		texts = append(texts, string(name))
-	}
-	return strings.Join(texts, ", ")
+	return strings.Join(text.Strings(names), ", ")
 }
 
 func (r *review) askForRules(had, now rbac.Compiled) error {
