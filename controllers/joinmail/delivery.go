@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,8 +26,8 @@ const (
 	recipientDigits = 16
 )
 
-// recipientOf stands for a username where who asks can read it. They can guess names, but not the uid of the organization that
-// they ask, which they don't see.
+// recipientOf stands for a username where who asks can read it. They can guess names, but not the uid of the organization
+// that they ask, which they don't see.
 func recipientOf(organization *v1alpha1.Organization, username string) string {
 	hash := hmac.New(sha256.New, []byte(organization.UID))
 	hash.Write([]byte(username))
@@ -248,9 +247,7 @@ var badness = map[v1alpha1.MailDelivery]int{
 }
 
 func say(request *v1alpha1.JoinRequest, value metav1.ConditionStatus, reason, message string) {
-	meta.SetStatusCondition(&request.Status.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionMailed, Status: value, Reason: reason, Message: message, ObservedGeneration: request.Generation,
-	})
+	status.Set(request, v1alpha1.ConditionMailed, value, reason, message)
 }
 
 // withoutMail says how what isn't mailed can be seen all the same.

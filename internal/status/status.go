@@ -58,7 +58,7 @@ func Report(object Object, readiness Readiness) {
 	if readiness.State == InForce {
 		ready = metav1.ConditionTrue
 	}
-	set(object, v1alpha1.ConditionReady, ready, readiness.Reason, readiness.Message)
+	Set(object, v1alpha1.ConditionReady, ready, readiness.Reason, readiness.Message)
 	Flag(object, v1alpha1.ConditionReconciling, readiness.State == Progressing, readiness.Reason, readiness.Message)
 	Flag(object, v1alpha1.ConditionStalled, readiness.State == Stalled, readiness.Reason, readiness.Message)
 }
@@ -69,7 +69,7 @@ func Flag(object Object, conditionType string, raised bool, reason, message stri
 		meta.RemoveStatusCondition(object.GetConditions(), conditionType)
 		return
 	}
-	set(object, conditionType, metav1.ConditionTrue, reason, message)
+	Set(object, conditionType, metav1.ConditionTrue, reason, message)
 }
 
 // Say sets a condition that is always there.
@@ -78,10 +78,11 @@ func Say(object Object, conditionType string, holds bool, reason, message string
 	if holds {
 		value = metav1.ConditionTrue
 	}
-	set(object, conditionType, value, reason, message)
+	Set(object, conditionType, value, reason, message)
 }
 
-func set(object Object, conditionType string, value metav1.ConditionStatus, reason, message string) {
+// Set sets a condition that may also be Unknown, of the present generation.
+func Set(object Object, conditionType string, value metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(object.GetConditions(), metav1.Condition{
 		Type: conditionType, Status: value, Reason: reason, Message: text.Cut(message, maxMessage),
 		ObservedGeneration: object.GetGeneration(),
