@@ -60,6 +60,9 @@ const (
 	RoleNone = "none"
 )
 
+// MaxOrganizationNameLength is the most characters of an organization's name, as the schema has it.
+const MaxOrganizationNameLength = 40
+
 // MaxOrganizationDepth is how deep organizations may nest; an organization without a parent has depth 1.
 const MaxOrganizationDepth = 8
 
