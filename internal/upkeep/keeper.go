@@ -70,13 +70,15 @@ func (k Keeper) ClusterRole(ctx context.Context, wanted *rbacv1.ClusterRole, sou
 // ClusterRoleBinding makes a ClusterRoleBinding what it is to be.
 func (k Keeper) ClusterRoleBinding(ctx context.Context, wanted *rbacv1.ClusterRoleBinding, source Source) error {
 	found := &rbacv1.ClusterRoleBinding{}
-	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects}, binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
+	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects},
+		binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
 }
 
 // RoleBinding makes an RBAC RoleBinding what it is to be.
 func (k Keeper) RoleBinding(ctx context.Context, wanted *rbacv1.RoleBinding, source Source) error {
 	found := &rbacv1.RoleBinding{}
-	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects}, binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
+	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects},
+		binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
 }
 
 // binding is one of either kind.
