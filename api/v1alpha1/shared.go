@@ -47,8 +47,12 @@ const (
 	RoleOwner = "owner"
 	// RoleAdministrator is the catalogue's role for who runs an organization without owning it.
 	RoleAdministrator = "administrator"
+	// RoleMaintainer is the catalogue's role for who makes and changes projects and teams.
+	RoleMaintainer = "maintainer"
 	// RoleDeveloper is the most that a ServiceAccount may hold.
 	RoleDeveloper = "developer"
+	// RoleViewer is the catalogue's role for who sees what is in projects, except Secrets.
+	RoleViewer = "viewer"
 	// RoleMember is the role that a Membership gets which names none, unless its organization says otherwise.
 	RoleMember = "member"
 	// RoleBilling is the catalogue's role for an organization's subscription and reports.
