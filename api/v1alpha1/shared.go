@@ -47,8 +47,12 @@ const (
 	RoleOwner = "owner"
 	// RoleAdministrator is the catalogue's role for who runs an organization without owning it.
 	RoleAdministrator = "administrator"
+	// RoleMaintainer is the catalogue's role for who makes and changes projects and teams.
+	RoleMaintainer = "maintainer"
 	// RoleDeveloper is the most that a ServiceAccount may hold.
 	RoleDeveloper = "developer"
+	// RoleViewer is the catalogue's role for who sees what is in projects, except Secrets.
+	RoleViewer = "viewer"
 	// RoleMember is the role that a Membership gets which names none, unless its organization says otherwise.
 	RoleMember = "member"
 	// RoleBilling is the catalogue's role for an organization's subscription and reports.
@@ -59,6 +63,9 @@ const (
 	// RoleNone says "no role here": the user is a member and holds what an ancestor gives.
 	RoleNone = "none"
 )
+
+// MaxOrganizationNameLength is the most characters of an organization's name, as the schema has it.
+const MaxOrganizationNameLength = 40
 
 // MaxOrganizationDepth is how deep organizations may nest; an organization without a parent has depth 1.
 const MaxOrganizationDepth = 8

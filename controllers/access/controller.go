@@ -100,7 +100,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.Team{}, r.following(r.teamChanged), specChanged).
 		Watches(&v1alpha1.RoleBinding{}, r.following(r.roleBindingChanged), specChanged).
 		Watches(&v1alpha1.RoleBinding{}, r.observing(r.roleBindingChanged), builder.WithPredicates(released())).
-		Watches(&v1alpha1.APIToken{}, r.following(r.tokenChanged), builder.WithPredicates(tokenChanged())).
+		Watches(&v1alpha1.APIToken{}, r.following(stayingHere), builder.WithPredicates(tokenChanged())).
 		Watches(&v1alpha1.JoinRequest{}, r.observing(r.joinRequestChanged), builder.WithPredicates(decisionChanged())).
 		Watches(&v1alpha1.Role{}, r.following(r.roleChanged), specChanged).
 		Watches(&v1alpha1.Project{}, r.followingProjects(), specChanged).

@@ -148,13 +148,8 @@ func (r *Reconciler) reachingDown(ctx context.Context, object client.Object) ([]
 	return r.withDescendants(ctx, organization)
 }
 
-// tokenChanged: a token reaches its own organization alone.
-func (r *Reconciler) tokenChanged(_ context.Context, object client.Object) ([]string, error) {
-	organization, _ := v1alpha1.OrganizationOf(object.GetNamespace())
-	return []string{organization}, nil
-}
-
-func (r *Reconciler) projectChanged(_ context.Context, object client.Object) ([]string, error) {
+// stayingHere: a Project or an APIToken reaches its own organization alone.
+func stayingHere(_ context.Context, object client.Object) ([]string, error) {
 	organization, _ := v1alpha1.OrganizationOf(object.GetNamespace())
 	return []string{organization}, nil
 }
@@ -162,7 +157,7 @@ func (r *Reconciler) projectChanged(_ context.Context, object client.Object) ([]
 // followingProjects gives the namespaces of a new project the time to arrive. They come a moment after it, and the sync that
 // their arrival asks for would have to wait for one that finds none of them.
 func (r *Reconciler) followingProjects() handler.EventHandler {
-	following := r.following(r.projectChanged)
+	following := r.following(stayingHere)
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, created event.CreateEvent, queue queue) {
 			organization, ok := v1alpha1.OrganizationOf(created.Object.GetNamespace())
@@ -217,26 +212,22 @@ func (r *Reconciler) allOrganizations(ctx context.Context) ([]string, error) {
 // userChanged: a user's gates hold wherever the user has a place, or keeps access without one.
 func (r *Reconciler) userChanged(ctx context.Context, object client.Object) ([]string, error) {
 	username := string(object.(*v1alpha1.User).Spec.Username)
-	var memberships v1alpha1.MembershipList
-	err := r.List(ctx, &memberships, client.MatchingFields{snapshot.MembershipsByUser: username},
-		snapshot.Shared)
+	memberships, err := snapshot.MembershipsOf(ctx, r.Client, username)
 	if err != nil {
 		return nil, err
 	}
 	places := sets.New[string]()
-	for i := range memberships.Items {
-		if organization, ok := v1alpha1.OrganizationOf(memberships.Items[i].Namespace); ok {
+	for _, membership := range memberships {
+		if organization, ok := v1alpha1.OrganizationOf(membership.Namespace); ok {
 			places.Insert(organization)
 		}
 	}
-	var owned v1alpha1.OrganizationList
-	err = r.List(ctx, &owned, client.MatchingFields{snapshot.OrganizationsByOwner: username},
-		snapshot.Shared)
+	owned, err := snapshot.Owned(ctx, r.Client, username)
 	if err != nil {
 		return nil, err
 	}
-	for i := range owned.Items {
-		places.Insert(owned.Items[i].Name)
+	for _, organization := range owned {
+		places.Insert(organization.Name)
 	}
 	all := sets.New(r.guards.holding(username)...)
 	for organization := range places {

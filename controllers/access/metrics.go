@@ -8,9 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	rostermetrics "github.com/roster-dev/roster/internal/metrics"
-
 	"github.com/roster-dev/roster/api/v1alpha1"
+	rostermetrics "github.com/roster-dev/roster/internal/metrics"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/status"
 )

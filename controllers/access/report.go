@@ -121,12 +121,8 @@ func (s *organizationSync) readiness(
 
 // reportsOn says whether the status speaks of the present generation.
 func reportsOn(object status.Object) bool {
-	for _, condition := range *object.GetConditions() {
-		if condition.Type == v1alpha1.ConditionReady {
-			return condition.ObservedGeneration == object.GetGeneration()
-		}
-	}
-	return false
+	ready := meta.FindStatusCondition(*object.GetConditions(), v1alpha1.ConditionReady)
+	return ready != nil && ready.ObservedGeneration == object.GetGeneration()
 }
 
 // failure says why an object isn't in force, here or in an organization below.
@@ -276,10 +272,10 @@ func bindingReadiness(binding *v1alpha1.RoleBinding, outcome engine.RoleBindingO
 	case outcome.Expired:
 		return status.Readiness{State: status.Held, Reason: "Expired",
 			Message: fmt.Sprintf("the grant ended at %s; set a later spec.expiresAt or delete the RoleBinding",
-				binding.Spec.ExpiresAt.UTC().Format("2006-01-02T15:04:05Z"))}
+				binding.Spec.ExpiresAt.UTC().Format(time.RFC3339))}
 	case outcome.Waiting:
 		return status.Readiness{State: status.Held, Reason: "NotYetValid",
-			Message: fmt.Sprintf("the grant begins at %s", binding.Spec.NotBefore.UTC().Format("2006-01-02T15:04:05Z"))}
+			Message: fmt.Sprintf("the grant begins at %s", binding.Spec.NotBefore.UTC().Format(time.RFC3339))}
 	}
 	return status.Readiness{State: status.InForce, Reason: status.ReasonInForce,
 		Message: fmt.Sprintf("role %s is in force", binding.Spec.Role)}

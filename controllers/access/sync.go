@@ -81,15 +81,13 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	hasNews := func() bool { return r.arrivals.count(organization) != arrived }
-	s.hasNews = hasNews
-	s.written = r.write(ctx, changes, hasNews, func() error {
+	s.hasNews = func() bool { return r.arrivals.count(organization) != arrived }
+	s.written = r.write(ctx, changes, s.hasNews, func() error {
 		s.objectErr = s.syncOrganizationObject(ctx)
 		return errors.Join(s.objectErr, s.addFinalizers(ctx))
 	})
 	s.recordEffects()
-	switch {
-	case s.written.interrupted, s.written.outdated:
+	if s.written.interrupted || s.written.outdated {
 		// It starts again with what is to be taken away. A conflict may come before the event that explains it, so the next
 		// sync doesn't wait for one.
 		s.outdated.Store(true)

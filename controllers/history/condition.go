@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,7 +61,7 @@ func conditionOf(state activity.WriterState) corev1.NamespaceCondition {
 	if state.LastError != nil {
 		condition.Status, condition.Reason = corev1.ConditionFalse, activity.Reason(state.LastError)
 		condition.Message = fmt.Sprintf("%d changes wait for the activity store since %s; access is kept in sync all the same: %v",
-			state.Depth, state.FailingSince.UTC().Format("2006-01-02T15:04:05Z"), state.LastError)
+			state.Depth, state.FailingSince.UTC().Format(time.RFC3339), state.LastError)
 	}
 	return condition
 }

@@ -21,8 +21,9 @@ type Keeper struct {
 	Source *activity.Source
 	Writer *activity.Writer
 	// Client says on the namespace roster-system how the store is. State is the Writer's.
-	Client    client.Client
-	State     func() activity.WriterState
+	Client client.Client
+	State  func() activity.WriterState
+	// Retention is how long records are kept.
 	Retention time.Duration
 	// Every is how often old records are removed.
 	Every time.Duration

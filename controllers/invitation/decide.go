@@ -57,7 +57,8 @@ func (r *Reconciler) decide(about *subject) (step, time.Time) {
 func promisesMail(membership *v1alpha1.Membership) bool {
 	condition := meta.FindStatusCondition(membership.Status.Conditions, v1alpha1.ConditionMailed)
 	return condition != nil && slices.Contains([]string{
-		string(v1alpha1.MailSending), string(v1alpha1.MailRetrying), mailer.ReasonNoSettings, mailer.ReasonInvalidSettings, reasonReopened,
+		string(v1alpha1.MailSending), string(v1alpha1.MailRetrying), mailer.ReasonNoSettings, mailer.ReasonInvalidSettings,
+		reasonReopened,
 	}, condition.Reason)
 }
 

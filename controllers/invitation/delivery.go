@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,6 +13,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/invitation"
 	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/status"
 )
 
 // Reasons of the condition Mailed.
@@ -69,7 +69,7 @@ func (r *Reconciler) unmailed(ctx context.Context, membership *v1alpha1.Membersh
 	}
 	state.LastError = problem.Error()
 	say(membership, metav1.ConditionFalse, reason, problem.Error()+"; "+withoutMail(membership))
-	return r.write(ctx, before, membership)
+	return status.Update(ctx, r.Client, before, membership)
 }
 
 // opened is the state of an invitation that was seen at least once.
@@ -130,7 +130,7 @@ func (r *Reconciler) record(ctx context.Context, key client.ObjectKey, attempt m
 		say(membership, metav1.ConditionFalse, string(done.Delivery), done.Message+"; put that right and resend: "+
 			resendCommand(membership)+"; "+withoutMail(membership))
 	}
-	return r.write(ctx, before, membership)
+	return status.Update(ctx, r.Client, before, membership)
 }
 
 // giveUp says that an invitation was over before it was mailed.
@@ -140,7 +140,7 @@ func (r *Reconciler) giveUp(ctx context.Context, membership *v1alpha1.Membership
 		state.Delivery = v1alpha1.MailFailed
 	}
 	say(membership, metav1.ConditionFalse, reasonOver, "the invitation was answered or had expired before it was mailed")
-	return r.write(ctx, before, membership)
+	return status.Update(ctx, r.Client, before, membership)
 }
 
 // reopen begins the invitation anew: with a new life, no answer, no code until the next mail, and no wrong codes.
@@ -158,7 +158,7 @@ func (r *Reconciler) reopen(ctx context.Context, membership *v1alpha1.Membership
 		Sends: state.Sends + 1, MailState: v1alpha1.MailState{SentAt: state.SentAt},
 	}
 	say(membership, metav1.ConditionFalse, reasonReopened, "the invitation was made anew and isn't mailed yet")
-	return r.write(ctx, before, membership)
+	return status.Update(ctx, r.Client, before, membership)
 }
 
 // clearResponse: an answer belongs to the invitation that it was given to. The stamp of who resent it stays.
@@ -173,19 +173,8 @@ func (r *Reconciler) clearResponse(ctx context.Context, membership *v1alpha1.Mem
 	return r.Patch(ctx, membership, client.RawPatch(types.MergePatchType, patch))
 }
 
-// write fails on a conflict when the Membership isn't any more as it was read.
-func (r *Reconciler) write(ctx context.Context, before, after *v1alpha1.Membership) error {
-	if equal(before, after) {
-		return nil
-	}
-	return r.Status().Update(ctx, after)
-}
-
 func say(membership *v1alpha1.Membership, value metav1.ConditionStatus, reason, message string) {
-	meta.SetStatusCondition(&membership.Status.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionMailed, Status: value, Reason: reason, Message: message,
-		ObservedGeneration: membership.Generation,
-	})
+	status.Set(membership, v1alpha1.ConditionMailed, value, reason, message)
 }
 
 // withoutMail says how the invitation can be answered though nothing was mailed.

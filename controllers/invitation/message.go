@@ -7,17 +7,11 @@ import (
 	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/equality"
-
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
 )
-
-func equal(before, after *v1alpha1.Membership) bool {
-	return equality.Semantic.DeepEqual(before, after)
-}
 
 // address is where the invited person is mailed: what the Membership says, or a User of that name, or the username itself
 // where it is an address.

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,6 +14,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/mailer"
 	"github.com/roster-dev/roster/internal/status"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 const (
@@ -26,8 +26,8 @@ const (
 	recipientDigits = 16
 )
 
-// recipientOf stands for a username where who asks can read it. They can guess names, but not the uid of the organization that
-// they ask, which they don't see.
+// recipientOf stands for a username where who asks can read it. They can guess names, but not the uid of the organization
+// that they ask, which they don't see.
 func recipientOf(organization *v1alpha1.Organization, username string) string {
 	hash := hmac.New(sha256.New, []byte(organization.UID))
 	hash.Write([]byte(username))
@@ -75,10 +75,7 @@ func (r *Reconciler) recipients(
 	}
 	usernames := []string{request.Spec.RequestedBy}
 	if about == v1alpha1.JoinMailRequested {
-		usernames = nil
-		for _, owner := range organization.Spec.Owners {
-			usernames = append(usernames, string(owner))
-		}
+		usernames = text.Strings(organization.Spec.Owners)
 	}
 	var found []recipient
 	for _, username := range usernames {
@@ -250,9 +247,7 @@ var badness = map[v1alpha1.MailDelivery]int{
 }
 
 func say(request *v1alpha1.JoinRequest, value metav1.ConditionStatus, reason, message string) {
-	meta.SetStatusCondition(&request.Status.Conditions, metav1.Condition{
-		Type: v1alpha1.ConditionMailed, Status: value, Reason: reason, Message: message, ObservedGeneration: request.Generation,
-	})
+	status.Set(request, v1alpha1.ConditionMailed, value, reason, message)
 }
 
 // withoutMail says how what isn't mailed can be seen all the same.

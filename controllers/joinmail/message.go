@@ -8,6 +8,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // message is a mail to one person. The same mail has the same ID at each attempt.
@@ -40,7 +41,7 @@ func (r *Reconciler) content(
 		return r.Templates.JoinRequest(mail.JoinRequest{
 			Organization: organization.Name, OrganizationDisplayName: organization.Spec.DisplayName,
 			Team: string(request.Spec.Team.Name), RequestingOrganization: request.Spec.Team.Organization,
-			RequestedBy: request.Spec.RequestedBy, Role: string(request.Spec.Role), Projects: texts(request.Spec.Projects),
+			RequestedBy: request.Spec.RequestedBy, Role: string(request.Spec.Role), Projects: text.Strings(request.Spec.Projects),
 			Message: request.Spec.Message, ApproveCommand: command("approve"), RejectCommand: command("reject"),
 		})
 	}
@@ -51,15 +52,7 @@ func (r *Reconciler) content(
 	}
 	if about == v1alpha1.JoinMailApproved {
 		decision.Approved, decision.Role = true, string(request.GrantedRole())
-		decision.Projects = texts(request.GrantedProjects())
+		decision.Projects = text.Strings(request.GrantedProjects())
 	}
 	return r.Templates.JoinDecision(decision)
-}
-
-func texts(names []v1alpha1.ObjectName) []string {
-	var found []string
-	for _, name := range names {
-		found = append(found, string(name))
-	}
-	return found
 }

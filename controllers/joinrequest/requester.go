@@ -3,7 +3,6 @@ package joinrequest
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/upkeep"
 )
@@ -39,7 +39,7 @@ func (r *Reconciler) showToRequester(ctx context.Context, organization string, r
 	binding := &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Namespace: request.Namespace, Name: name},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
-		Subjects:   []rbacv1.Subject{subjectOf(request.Spec.RequestedBy)},
+		Subjects:   []rbacv1.Subject{access.SubjectOf(request.Spec.RequestedBy)},
 	}
 	// A cache could still hold those of an earlier request of the same name.
 	keeper := upkeep.Keeper{Reader: r.Live, Writer: r.Client, History: r.History}
@@ -86,15 +86,4 @@ func ofRequester(_ context.Context, object client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{
 		Namespace: v1alpha1.OrganizationNamespace(organization), Name: name,
 	}}}
-}
-
-// subjectOf names a user as RBAC does.
-func subjectOf(username string) rbacv1.Subject {
-	const prefix = "system:serviceaccount:"
-	if account, isAccount := strings.CutPrefix(username, prefix); isAccount {
-		if namespace, name, complete := strings.Cut(account, ":"); complete {
-			return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}
-		}
-	}
-	return rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: username}
 }

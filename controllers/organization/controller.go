@@ -5,13 +5,13 @@ package organization
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -143,10 +143,9 @@ func (r *Reconciler) makeNamespace(ctx context.Context, organization *v1alpha1.O
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
-	labels := map[string]string{}
-	maps.Copy(labels, r.NamespaceLabels)
-	maps.Copy(labels, rbac.Labels(organization.Name, ""))
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: name, Labels: labels.Merge(r.NamespaceLabels, rbac.Labels(organization.Name, "")),
+	}}
 	if err := r.Create(ctx, namespace); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("make namespace %s: %w", name, err)
 	}
@@ -201,13 +200,13 @@ func (r *Reconciler) endPersonal(
 
 // accessIsGone asks the API server whether any binding of the organization is left.
 func (r *Reconciler) accessIsGone(ctx context.Context, organization string) (bool, error) {
-	labels := client.MatchingLabels(rbac.Labels(organization, ""))
+	own := client.MatchingLabels(rbac.Labels(organization, ""))
 	var bindings rbacv1.RoleBindingList
-	if err := r.Live.List(ctx, &bindings, labels, client.Limit(1)); err != nil {
+	if err := r.Live.List(ctx, &bindings, own, client.Limit(1)); err != nil {
 		return false, fmt.Errorf("list the RBAC RoleBindings of organization %s: %w", organization, err)
 	}
 	var clusterBindings rbacv1.ClusterRoleBindingList
-	if err := r.Live.List(ctx, &clusterBindings, labels, client.Limit(1)); err != nil {
+	if err := r.Live.List(ctx, &clusterBindings, own, client.Limit(1)); err != nil {
 		return false, fmt.Errorf("list the RBAC ClusterRoleBindings of organization %s: %w", organization, err)
 	}
 	return len(bindings.Items)+len(clusterBindings.Items) == 0, nil

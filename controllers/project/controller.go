@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -263,11 +263,9 @@ func (r *Reconciler) takeNamespace(ctx context.Context, name, organization, proj
 }
 
 func (r *Reconciler) makeNamespace(ctx context.Context, name, organization, project string) error {
-	labels := map[string]string{}
-	maps.Copy(labels, r.NamespaceLabels)
-	maps.Copy(labels, rbac.Labels(organization, ""))
-	labels[v1alpha1.LabelProject] = project
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
+	carried := labels.Merge(r.NamespaceLabels, rbac.Labels(organization, ""))
+	carried[v1alpha1.LabelProject] = project
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: carried}}
 	if err := r.Create(ctx, namespace); err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("make namespace %s: %w", name, err)
 	}

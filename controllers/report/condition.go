@@ -62,7 +62,8 @@ func conditionOf(record *record, present report.Month, unmailed error) metav1.Co
 		problems = append(problems, fmt.Sprintf("%s: %s: %s", delivery.whom(), delivery.Delivery, delivery.LastError))
 	}
 	condition.Status, condition.Reason = metav1.ConditionTrue, reasonSent
-	condition.Message = fmt.Sprintf("the report of %s was mailed to %d of %d recipients", record.Month, sent, len(record.Deliveries))
+	condition.Message = fmt.Sprintf("the report of %s was mailed to %d of %d recipients", record.Month, sent,
+		len(record.Deliveries))
 	if len(problems) > 0 {
 		condition.Status, condition.Reason = metav1.ConditionFalse, reasonIncomplete
 		if len(problems) > named {

@@ -67,7 +67,8 @@ func (r *Reconciler) read(ctx context.Context, organization *v1alpha1.Organizati
 	}
 	found.record = &record{}
 	if err := json.Unmarshal([]byte(found.object.Data[recordKey]), found.record); err != nil {
-		return nil, fmt.Errorf("read ConfigMap %s, key %s: %w; delete it to begin with the next month", found.object.Name, recordKey, err)
+		return nil, fmt.Errorf("read ConfigMap %s, key %s: %w; delete it to begin with the next month", found.object.Name,
+			recordKey, err)
 	}
 	return found, nil
 }

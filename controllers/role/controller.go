@@ -27,6 +27,7 @@ import (
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
+	"github.com/roster-dev/roster/internal/text"
 	"github.com/roster-dev/roster/internal/upkeep"
 )
 
@@ -255,10 +256,7 @@ func (r *Reconciler) keepNot(
 func describe(role *v1alpha1.Role, reference access.RoleReference, compiled rbac.Compiled) {
 	role.Status.ClusterRole = rbac.ProjectClusterRole(reference)
 	role.Status.OrganizationClusterRole = rbac.OrganizationClusterRole(reference)
-	role.Status.Permissions = nil
-	for _, permission := range compiled.Permissions {
-		role.Status.Permissions = append(role.Status.Permissions, string(permission))
-	}
+	role.Status.Permissions = text.Strings(compiled.Permissions)
 	role.Status.EffectiveRules = int32(len(compiled.Project) + len(compiled.Organization))
 }
 

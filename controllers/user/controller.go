@@ -32,8 +32,6 @@ import (
 )
 
 const (
-	// maxOrganizationName is the most characters of an organization's name.
-	maxOrganizationName = 40
 	// personalPrefix begins the names of Personal organizations.
 	personalPrefix = "personal-"
 	// outdatedRetry is how soon a user is looked at again whose object changed meanwhile.
@@ -243,7 +241,7 @@ func (r *Reconciler) makePersonal(ctx context.Context, username string) (made bo
 	}
 	organization := &v1alpha1.Organization{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:       personalPrefix + names.Label(username, maxOrganizationName-len(personalPrefix)),
+			Name:       personalPrefix + names.Label(username, v1alpha1.MaxOrganizationNameLength-len(personalPrefix)),
 			Labels:     map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster},
 			Finalizers: []string{v1alpha1.Finalizer},
 		},

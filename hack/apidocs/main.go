@@ -12,7 +12,9 @@ import (
 )
 
 // kinds in the order in which they are explained, by their plural.
-var kinds = []string{"organizations", "memberships", "teams", "projects", "roles", "rolebindings", "joinrequests", "apitokens", "users"}
+var kinds = []string{
+	"organizations", "memberships", "teams", "projects", "roles", "rolebindings", "joinrequests", "apitokens", "users",
+}
 
 func main() {
 	if len(os.Args) != 3 {

@@ -95,7 +95,9 @@ func (l *local) importPeribolos(ctx context.Context, cluster *environment.Cluste
 }
 
 // converge applies the manifests and waits until all is Ready and the manager writes no more.
-func (l *local) converge(ctx context.Context, cluster *environment.Cluster, viewer viewer, manifests string) (measurement, error) {
+func (l *local) converge(
+	ctx context.Context, cluster *environment.Cluster, viewer viewer, manifests string,
+) (measurement, error) {
 	var measured measurement
 	before, err := cluster.Writes(environment.ManagerUser)
 	if err != nil {
@@ -163,7 +165,8 @@ func (l *local) printMeasurement(ctx context.Context, cluster *environment.Clust
 	line("seconds until all was Ready", fmt.Sprintf("%.1f", measured.ready.Seconds()))
 	line("seconds until Roster's last write", fmt.Sprintf("%.1f", measured.quiet.Seconds()))
 	line("write requests of Roster", len(measured.writes))
-	line("write requests of Roster per Membership", fmt.Sprintf("%.2f", float64(len(measured.writes))/float64(max(1, memberships))))
+	line("write requests of Roster per Membership",
+		fmt.Sprintf("%.2f", float64(len(measured.writes))/float64(max(1, memberships))))
 	for _, group := range countWrites(measured.writes) {
 		line("  of these: "+group.name, group.count)
 	}

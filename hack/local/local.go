@@ -112,13 +112,14 @@ func (l *local) start(ctx context.Context) (*environment.Cluster, error) {
 // checkRunning looks at a control plane all of whose processes run.
 func (l *local) checkRunning(ctx context.Context, cluster *environment.Cluster) error {
 	if l.port != 0 && l.port != cluster.Port() {
-		return fmt.Errorf("PORT=%d: the control plane is up already on port %d: `make down` it first, or leave PORT out", l.port, cluster.Port())
+		return fmt.Errorf("PORT=%d: the control plane is up already on port %d: `make down` it first, or leave PORT out",
+			l.port, cluster.Port())
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	if err := cluster.Ready(ctx); err != nil {
-		return fmt.Errorf("the control plane runs, but doesn't answer (%w): see %s, or start from nothing with `make down` and `make up`",
-			err, filepath.Join(l.directory, "kube-apiserver.log"))
+		return fmt.Errorf("the control plane runs, but doesn't answer (%w): see %s, or start from nothing with `make down` "+
+			"and `make up`", err, filepath.Join(l.directory, "kube-apiserver.log"))
 	}
 	l.say("the control plane is up already at %s", cluster.URL())
 	return nil

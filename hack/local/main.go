@@ -77,7 +77,8 @@ func demoCommand(local *local) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(command *cobra.Command, _ []string) error { return local.demo(command.Context(), data) },
 	}
-	demo.Flags().StringVar(&data, "data", "", "file or folder of a peribolos configuration; if it isn't there, Roster's own small sample")
+	demo.Flags().StringVar(&data, "data", "",
+		"file or folder of a peribolos configuration; if it isn't there, Roster's own small sample")
 	addPortFlag(demo, local)
 	return demo
 }

@@ -8,8 +8,10 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // KindAPIToken is named by explanations of what a token holds.
@@ -264,26 +266,20 @@ func (e *evaluation) readersOf(token *v1alpha1.APIToken) []rbacv1.Subject {
 	user := string(token.Spec.User)
 	readers := []rbacv1.Subject{userSubject(user)}
 	if creator := token.Annotations[v1alpha1.AnnotationCreatedBy]; creator != "" && creator != user && e.gate(creator) == "" {
-		readers = append(readers, subjectOf(creator))
+		readers = append(readers, SubjectOf(creator))
 	}
 	return readers
 }
 
-// subjectOf names a user as RBAC does.
-func subjectOf(username string) rbacv1.Subject {
-	if account, isAccount := strings.CutPrefix(username, "system:serviceaccount:"); isAccount {
-		if namespace, name, isWhole := strings.Cut(account, ":"); isWhole {
-			return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}
-		}
+// SubjectOf names whoever has a username as RBAC does: a ServiceAccount, or else a user.
+func SubjectOf(username string) rbacv1.Subject {
+	if namespace, name, err := serviceaccount.SplitUsername(username); err == nil {
+		return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}
 	}
 	return userSubject(username)
 }
 
 func rolesExceedUser(token *v1alpha1.APIToken, exceeding []v1alpha1.RoleName) Problem {
-	names := make([]string, 0, len(exceeding))
-	for _, name := range exceeding {
-		names = append(names, string(name))
-	}
 	where := "anywhere in this organization"
 	if !token.Spec.OrganizationWide {
 		where = "in all of spec.projects"
@@ -291,6 +287,6 @@ func rolesExceedUser(token *v1alpha1.APIToken, exceeding []v1alpha1.RoleName) Pr
 	return Problem{
 		Reason: ReasonRolesExceedUser, Terminal: true,
 		Message: fmt.Sprintf("spec.roles asks for more than user %q holds: %s isn't held %s, and is granted only where it is; "+
-			"take it out, or have the user given the role", token.Spec.User, Enumerate(names), where),
+			"take it out, or have the user given the role", token.Spec.User, Enumerate(text.Strings(exceeding)), where),
 	}
 }

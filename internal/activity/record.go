@@ -1,7 +1,7 @@
 // Package activity keeps every change for as long as the retention says, in SQLite or PostgreSQL, and shows whether
 // what it keeps was tampered with.
 //
-// Kubernetes forgets Events after an hour; this store doesn't. Each namespace has a chain of its own: an LogEntry carries
+// Kubernetes forgets Events after an hour; this store doesn't. Each namespace has a chain of its own: a LogEntry carries
 // the hash of the one before it, so that who may read an organization's changes can verify them without seeing others.
 //
 // Store is the database. Source opens it when it is needed, and again after it was away. Writer stands in front of
@@ -13,9 +13,10 @@ import (
 	"encoding/hex"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/roster-dev/roster/internal/text"
 )
 
 const (
@@ -58,7 +59,7 @@ type Record struct {
 	Coalesced bool
 	// Gone says that the object is no more after this change: Latest and LatestAll forget it.
 	Gone bool
-	// Cause is the key of the change that this one follows from.
+	// Cause is the object whose change this one follows from, as Kind/Namespace/Name; left out where there is none.
 	Cause string
 	// State is what Latest and LatestAll give as the field's value where New doesn't tell it whole; left out, they give New.
 	State string
@@ -91,7 +92,7 @@ func (r Record) complete(now time.Time) Record {
 	if r.Actor == "" {
 		r.Actor = UnknownActor
 	}
-	r.Actor = clip(r.Actor, maxActorBytes)
+	r.Actor = text.Cut(r.Actor, maxActorBytes)
 	if len(r.Cause) > maxKeyBytes {
 		r.Cause = hashedKey([]byte(r.Cause))
 	}
@@ -120,17 +121,4 @@ func hashedKey(of []byte) string {
 // storable leaves out what PostgreSQL refuses in a text: bytes that aren't UTF-8, and zeros.
 func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-}
-
-// clip cuts a text to a number of bytes, with a mark, and not within a sign.
-func clip(text string, limit int) string {
-	const mark = "…"
-	if len(text) <= limit {
-		return text
-	}
-	end := limit - len(mark)
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + mark
 }

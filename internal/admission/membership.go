@@ -64,7 +64,7 @@ func unanswered(membership *v1alpha1.Membership) *v1alpha1.Membership {
 }
 
 func isInvitation(membership *v1alpha1.Membership) bool {
-	return membership != nil && (membership.Spec.Invitation != nil || membership.Spec.User == "")
+	return membership != nil && access.IsInvitation(membership)
 }
 
 // gainByMembership looks at the users of two versions of a Membership alone.

@@ -128,17 +128,18 @@ func (r *review) height(organization string, depth int) (int, error) {
 		return 0, nil
 	}
 	var children v1alpha1.OrganizationList
-	err := r.worldAfter.List(r.ctx, &children, client.MatchingFields{snapshot.OrganizationsByParent: organization}, snapshot.Shared)
+	below := client.MatchingFields{snapshot.OrganizationsByParent: organization}
+	err := r.worldAfter.List(r.ctx, &children, below, snapshot.Shared)
 	if err != nil {
 		return 0, err
 	}
 	highest := 0
 	for i := range children.Items {
-		below, err := r.height(children.Items[i].Name, depth+1)
+		levels, err := r.height(children.Items[i].Name, depth+1)
 		if err != nil {
 			return 0, err
 		}
-		highest = max(highest, below+1)
+		highest = max(highest, levels+1)
 	}
 	return highest, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	"k8s.io/component-helpers/auth/rbac/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // examineRole asks two things: whether the author may do all that the Role newly allows, and whether they may give it to
@@ -84,11 +86,7 @@ func (r *review) examineRules(before, after *v1alpha1.Role) error {
 }
 
 func joined[T ~string](names []T) string {
-	texts := make([]string, 0, len(names))
-	for _, name := range names {
-		texts = append(texts, string(name))
-	}
-	return strings.Join(texts, ", ")
+	return strings.Join(text.Strings(names), ", ")
 }
 
 func (r *review) askForRules(had, now rbac.Compiled) error {
@@ -186,7 +184,7 @@ func (r *review) isAuthor(subject rbacv1.Subject) bool {
 	case rbacv1.GroupKind:
 		return slices.Contains(r.author.Groups, subject.Name)
 	}
-	return "system:serviceaccount:"+subject.Namespace+":"+subject.Name == r.author.Username
+	return serviceaccount.MatchesUsername(subject.Namespace, subject.Name, r.author.Username)
 }
 
 // rulesOf are the rules of a ClusterRole; none where it isn't there.

@@ -39,10 +39,11 @@ const (
 
 // rules are all of them.
 var rules = []rule{
-	ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated,
-	ruleIncludesCycle, ruleJoinClosed, ruleJoinDuplicate, ruleJoinFlood, ruleJoinRelated, ruleJoinUnknown, ruleLastOwner, ruleMFAWithoutOwner,
-	ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName, ruleNamespaceShared,
-	ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal, ruleRoleNameTaken,
-	ruleServiceAccountElsewhere, ruleServiceAccountTooStrong, ruleSuspendedOwner, ruleTokenExceedsUser,
-	ruleTokenSecretTaken, ruleTooDeep, ruleTooManyBeginnings, ruleUnavailableOwners, ruleUserReferredTo,
+	ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated, ruleIncludesCycle,
+	ruleJoinClosed, ruleJoinDuplicate, ruleJoinFlood, ruleJoinRelated, ruleJoinUnknown, ruleLastOwner,
+	ruleMFAWithoutOwner, ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName,
+	ruleNamespaceShared, ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal,
+	ruleRoleNameTaken, ruleServiceAccountElsewhere, ruleServiceAccountTooStrong, ruleSuspendedOwner,
+	ruleTokenExceedsUser, ruleTokenSecretTaken, ruleTooDeep, ruleTooManyBeginnings, ruleUnavailableOwners,
+	ruleUserReferredTo,
 }

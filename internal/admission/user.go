@@ -76,7 +76,8 @@ func (r *review) refuseReferred(user *v1alpha1.User) error {
 		return err
 	}
 	for i := range organizations.Items {
-		if held := organizations.Items[i].Status.HeldRemovals; held != nil && slices.Contains(held.Users, string(user.Spec.Username)) {
+		held := organizations.Items[i].Status.HeldRemovals
+		if held != nil && slices.Contains(held.Users, string(user.Spec.Username)) {
 			places = append(places, fmt.Sprintf("Organization %s, which holds the user's removal", organizations.Items[i].Name))
 		}
 	}

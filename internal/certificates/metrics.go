@@ -8,7 +8,8 @@ import (
 // servingEnd is there once a certificate is served, so that none is never taken for one that ended in 1970.
 var servingEnd = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 	Name: "roster_webhook_certificate_end_timestamp_seconds",
-	Help: "When the certificate ends that the webhook and the view API serve, in seconds since 1970. Only of those that Roster makes.",
+	Help: "When the certificate ends that the webhook and the view API serve, in seconds since 1970. Only of those that " +
+		"Roster makes.",
 }, nil)
 
 func init() {

@@ -15,11 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/activity"
 )
 
 const (
 	// ActorUnknown stands where nobody can tell who made a change; the reason stands beside it.
-	ActorUnknown = "unknown"
+	ActorUnknown = activity.UnknownActor
 	// ActorRoster stands where Roster itself made a change; the reason stands beside it.
 	ActorRoster = "roster"
 

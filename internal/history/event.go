@@ -10,6 +10,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/activity"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 const (
@@ -76,8 +77,8 @@ func annotations(change Change, previous, next string) map[string]string {
 	}
 	add(annotationActorBecause, change.Actor.Because)
 	add(annotationField, change.Field)
-	add(annotationPrevious, cut(previous, longestValue))
-	add(annotationNew, cut(next, longestValue))
+	add(annotationPrevious, text.Cut(previous, longestValue))
+	add(annotationNew, text.Cut(next, longestValue))
 	add(annotationNamespace, change.Object.Namespace)
 	add(annotationOrganization, change.Organization)
 	add(annotationCause, change.Cause.String())
@@ -104,18 +105,18 @@ func (o Object) String() string {
 
 // note is the change on one line.
 func note(change Change) string {
-	text := change.Actor.Name
+	line := change.Actor.Name
 	if change.Actor.Because != "" {
-		text += " (" + change.Actor.Because + ")"
+		line += " (" + change.Actor.Because + ")"
 	}
-	text += ": "
+	line += ": "
 	switch {
 	case change.Field == "" && change.New == "":
-		text += change.Object.Kind + " " + change.Object.Name
+		line += change.Object.Kind + " " + change.Object.Name
 	case change.Field == "":
-		text += fmt.Sprintf("%s %s with %s", change.Object.Kind, change.Object.Name, ShownValues(change.New))
+		line += fmt.Sprintf("%s %s with %s", change.Object.Kind, change.Object.Name, ShownValues(change.New))
 	default:
-		text += shownPair(change.Previous, change.New)
+		line += shownPair(change.Previous, change.New)
 	}
 	remark := ""
 	if change.Cause.Kind != "" {
@@ -124,8 +125,8 @@ func note(change Change) string {
 	if change.Remark != "" {
 		remark += "; " + change.Remark
 	}
-	remark = cut(remark, longestNote/2)
-	return cut(text, longestNote-len(remark)) + remark
+	remark = text.Cut(remark, longestNote/2)
+	return text.Cut(line, longestNote-len(remark)) + remark
 }
 
 // RecordOf is what the store keeps of an Event. That of an Event that an earlier run made is the same.

@@ -237,7 +237,7 @@ func (k kind[T]) changed(field field[T], previous, next string, object T) Change
 }
 
 func (k kind[T]) about(object T) Change {
-	reference := Object{Kind: k.name, Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()}
+	reference := objectOf(k, object)
 	return Change{
 		Object: reference, Organization: reference.chain(), Time: time.Now(), Gone: object.GetDeletionTimestamp() != nil,
 	}

@@ -9,10 +9,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/roster-dev/roster/internal/text"
 )
 
 const (
@@ -23,8 +24,6 @@ const (
 	longestValue = 90 << 10
 	// longestNote is what Kubernetes lets the note of an Event be.
 	longestNote = 1024
-	// cutMark ends what was cut.
-	cutMark = "…"
 )
 
 // textOf writes a value as it is recorded: texts as they are, nothing for what is zero, and JSON for the rest.
@@ -99,10 +98,10 @@ func recordedPair(previous, next string) (before, after string) {
 		return before, after
 	}
 	if len(removed) > 0 {
-		before = cut(before+", of them removed: "+strings.Join(removed, ", "), longestValue)
+		before = text.Cut(before+", of them removed: "+strings.Join(removed, ", "), longestValue)
 	}
 	if len(added) > 0 {
-		after = cut(after+", of them added: "+strings.Join(added, ", "), longestValue)
+		after = text.Cut(after+", of them added: "+strings.Join(added, ", "), longestValue)
 	}
 	return before, after
 }
@@ -154,16 +153,4 @@ func ShownValues(encoded string) string {
 		parts = append(parts, strings.TrimPrefix(path, "spec.")+" "+shown(values[path]))
 	}
 	return strings.Join(parts, "; ")
-}
-
-// cut shortens a text to a number of bytes, with a mark and not within a sign.
-func cut(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	end := limit - len(cutMark)
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + cutMark
 }

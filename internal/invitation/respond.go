@@ -22,6 +22,7 @@ import (
 	selfv1alpha1 "github.com/roster-dev/roster/api/self/v1alpha1"
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // Responder writes what invited people answer into their Memberships.
@@ -50,10 +51,7 @@ func (r *Responder) Respond(
 			return err
 		}
 		status.Membership = found.membership.Name
-		status.Roles = nil
-		for _, role := range access.RolesOf(found.membership, found.organization) {
-			status.Roles = append(status.Roles, string(role))
-		}
+		status.Roles = text.Strings(access.RolesOf(found.membership, found.organization))
 		if !effect {
 			return nil
 		}

@@ -13,6 +13,7 @@ import (
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/names"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // builder gathers the members of one organization.
@@ -115,7 +116,7 @@ func (b *builder) row(user string) *viewv1alpha1.Member {
 // addPlace adds who is a member, held back or not.
 func (b *builder) addPlace(member access.Member) {
 	row := b.row(member.User)
-	row.Roles = Texts(member.Roles)
+	row.Roles = text.Strings(member.Roles)
 	row.Source = viewv1alpha1.MemberSource{Type: viewv1alpha1.SourceType(member.Source), From: b.from(member)}
 	row.Status, row.SuspendedBecause = viewv1alpha1.MemberActive, string(member.Gate)
 	if member.Gate != "" {
@@ -200,16 +201,7 @@ func teamOfOther(grant access.Grant, namespace string) (organization, team strin
 
 // RolesOf are the roles that a Membership names, or else its organization's default.
 func RolesOf(membership *v1alpha1.Membership, organization *v1alpha1.Organization) []string {
-	return Texts(access.RolesOf(membership, organization))
-}
-
-// Texts are values as plain texts.
-func Texts[T ~string](values []T) []string {
-	var result []string
-	for _, value := range values {
-		result = append(result, string(value))
-	}
-	return result
+	return text.Strings(access.RolesOf(membership, organization))
 }
 
 // Instant is a time, or nothing where it is zero.

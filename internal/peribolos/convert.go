@@ -18,14 +18,13 @@ import (
 
 // Bounds of the API. What a configuration has beyond them is said.
 const (
-	maxOrganizationName = 40
-	maxDisplayName      = 200
-	maxDescription      = 2000
-	maxUsername         = 253
-	maxOwners           = 50
-	maxTeamMembers      = 5000
-	maxMaintainers      = 50
-	maxProjects         = 2000
+	maxDisplayName = 200
+	maxDescription = 2000
+	maxUsername    = 253
+	maxOwners      = 50
+	maxTeamMembers = 5000
+	maxMaintainers = 50
+	maxProjects    = 2000
 )
 
 // reservedNames can't be an organization's, nor can what begins with reservedPrefixes: namespaces are named after
@@ -65,7 +64,7 @@ func Convert(configuration *Configuration) ([]client.Object, []Problem, error) {
 	for _, organization := range configuration.organizations {
 		called = append(called, organization.name.text)
 	}
-	labels := names.Unique(called, maxOrganizationName)
+	labels := names.Unique(called, v1alpha1.MaxOrganizationNameLength)
 	for _, organization := range configuration.organizations {
 		one := organizationConverter{
 			converter:    converter,
@@ -116,7 +115,7 @@ func (c *organizationConverter) checkName() error {
 	}
 	if c.name != original.text {
 		c.problems.add(original.place, "organization %q isn't a DNS label of at most %d characters; it becomes %q",
-			original.text, maxOrganizationName, c.name)
+			original.text, v1alpha1.MaxOrganizationNameLength, c.name)
 	}
 	return nil
 }

@@ -16,10 +16,10 @@ import (
 // roleOfPermission is the role that gives in a project what a permission gives in a repository. A permission "none" and
 // one that isn't here give nothing.
 var roleOfPermission = map[string]v1alpha1.RoleName{
-	"read":     "viewer",
-	"triage":   "viewer",
+	"read":     v1alpha1.RoleViewer,
+	"triage":   v1alpha1.RoleViewer,
 	"write":    v1alpha1.RoleDeveloper,
-	"maintain": "maintainer",
+	"maintain": v1alpha1.RoleMaintainer,
 	"admin":    v1alpha1.RoleAdministrator,
 }
 

@@ -15,7 +15,7 @@ import (
 const StaleAfter = 90 * 24 * time.Hour
 
 // elevated are the roles by which much can be done to others.
-var elevated = sets.New(v1alpha1.RoleOwner, v1alpha1.RoleAdministrator, "maintainer")
+var elevated = sets.New(v1alpha1.RoleOwner, v1alpha1.RoleAdministrator, v1alpha1.RoleMaintainer)
 
 // FindingTexts are what people read of each finding, in the order of their weight.
 var FindingTexts = []struct {

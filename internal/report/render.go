@@ -219,17 +219,14 @@ func CSV(out io.Writer, report *viewv1alpha1.Report) error {
 	for i := range report.Members {
 		member := &report.Members[i]
 		words := rowOf(member, report)
-		var tokens, findings []string
+		var tokens []string
 		for _, token := range member.ActiveTokens {
 			tokens = append(tokens, token.Name)
-		}
-		for _, finding := range member.Findings {
-			findings = append(findings, string(finding))
 		}
 		cells := []string{
 			member.User, words.DisplayName, words.Email, words.Status, strings.Join(member.Roles, " "),
 			strings.Join(member.OtherRoles, " "), words.Source, instant(member.LastSeen, "unknown"), instant(member.NotSeenSince, ""),
-			words.MFA, strings.Join(tokens, " "), strings.Join(findings, " "),
+			words.MFA, strings.Join(tokens, " "), strings.Join(text.Strings(member.Findings), " "),
 		}
 		for i := range cells {
 			cells[i] = cell(cells[i])

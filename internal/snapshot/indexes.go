@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // The indexes that the caches keep.
@@ -85,7 +86,7 @@ func organizationParent(object client.Object) []string {
 }
 
 func organizationOwners(object client.Object) []string {
-	return texts(object.(*v1alpha1.Organization).Spec.Owners)
+	return text.Strings(object.(*v1alpha1.Organization).Spec.Owners)
 }
 
 func membershipUser(object client.Object) []string {
@@ -130,7 +131,7 @@ func joinRequestTeam(object client.Object) []string {
 }
 
 func roleIncludes(object client.Object) []string {
-	return texts(object.(*v1alpha1.Role).Spec.Includes)
+	return text.Strings(object.(*v1alpha1.Role).Spec.Includes)
 }
 
 func roleClusterRoles(object client.Object) []string {
@@ -157,12 +158,4 @@ func present(value string) []string {
 		return nil
 	}
 	return []string{value}
-}
-
-func texts[T ~string](values []T) []string {
-	result := make([]string, 0, len(values))
-	for _, value := range values {
-		result = append(result, string(value))
-	}
-	return result
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // State is how far an object is from what it asks for.
@@ -41,7 +42,7 @@ type Readiness struct {
 // ReasonInForce is the reason of everything that is as asked.
 const ReasonInForce = "InForce"
 
-// maxMessage is the most that a condition's message holds.
+// maxMessage is the most that a condition's message holds, in bytes: never more than the characters that the schema allows.
 const maxMessage = 32768
 
 // Object is one of Roster's kinds with its status.
@@ -57,7 +58,7 @@ func Report(object Object, readiness Readiness) {
 	if readiness.State == InForce {
 		ready = metav1.ConditionTrue
 	}
-	set(object, v1alpha1.ConditionReady, ready, readiness.Reason, readiness.Message)
+	Set(object, v1alpha1.ConditionReady, ready, readiness.Reason, readiness.Message)
 	Flag(object, v1alpha1.ConditionReconciling, readiness.State == Progressing, readiness.Reason, readiness.Message)
 	Flag(object, v1alpha1.ConditionStalled, readiness.State == Stalled, readiness.Reason, readiness.Message)
 }
@@ -68,7 +69,7 @@ func Flag(object Object, conditionType string, raised bool, reason, message stri
 		meta.RemoveStatusCondition(object.GetConditions(), conditionType)
 		return
 	}
-	set(object, conditionType, metav1.ConditionTrue, reason, message)
+	Set(object, conditionType, metav1.ConditionTrue, reason, message)
 }
 
 // Say sets a condition that is always there.
@@ -77,15 +78,13 @@ func Say(object Object, conditionType string, holds bool, reason, message string
 	if holds {
 		value = metav1.ConditionTrue
 	}
-	set(object, conditionType, value, reason, message)
+	Set(object, conditionType, value, reason, message)
 }
 
-func set(object Object, conditionType string, value metav1.ConditionStatus, reason, message string) {
-	if len(message) > maxMessage {
-		message = message[:maxMessage]
-	}
+// Set sets a condition that may also be Unknown, of the present generation.
+func Set(object Object, conditionType string, value metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(object.GetConditions(), metav1.Condition{
-		Type: conditionType, Status: value, Reason: reason, Message: message,
+		Type: conditionType, Status: value, Reason: reason, Message: text.Cut(message, maxMessage),
 		ObservedGeneration: object.GetGeneration(),
 	})
 }

@@ -1,4 +1,5 @@
-// Package text makes safe to show what people wrote whom the reader may not know.
+// Package text makes texts fit where they are shown and kept: safe though the reader may not know who wrote them, and cut to
+// what there is room for.
 package text
 
 import (

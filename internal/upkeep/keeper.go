@@ -8,11 +8,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/internal/history"
@@ -70,13 +70,15 @@ func (k Keeper) ClusterRole(ctx context.Context, wanted *rbacv1.ClusterRole, sou
 // ClusterRoleBinding makes a ClusterRoleBinding what it is to be.
 func (k Keeper) ClusterRoleBinding(ctx context.Context, wanted *rbacv1.ClusterRoleBinding, source Source) error {
 	found := &rbacv1.ClusterRoleBinding{}
-	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects}, binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
+	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects},
+		binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
 }
 
 // RoleBinding makes an RBAC RoleBinding what it is to be.
 func (k Keeper) RoleBinding(ctx context.Context, wanted *rbacv1.RoleBinding, source Source) error {
 	found := &rbacv1.RoleBinding{}
-	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects}, binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
+	return k.binding(ctx, binding{found, &found.RoleRef, &found.Subjects},
+		binding{wanted, &wanted.RoleRef, &wanted.Subjects}, source)
 }
 
 // binding is one of either kind.
@@ -122,8 +124,9 @@ func (k Keeper) make(ctx context.Context, wanted client.Object, source Source) e
 }
 
 func (k Keeper) update(ctx context.Context, found, wanted client.Object, undoes bool, source Source) error {
-	found.SetLabels(merged(found.GetLabels(), wanted.GetLabels()))
-	found.SetAnnotations(merged(found.GetAnnotations(), wanted.GetAnnotations()))
+	found.SetLabels(labels.Merge(found.GetLabels(), wanted.GetLabels()))
+	// What merges labels merges any texts by key.
+	found.SetAnnotations(labels.Merge(found.GetAnnotations(), wanted.GetAnnotations()))
 	if err := k.Writer.Update(ctx, found); err != nil {
 		return fmt.Errorf("update %s: %w", nameOf(wanted), err)
 	}
@@ -155,7 +158,7 @@ func mark(object client.Object, meaning any) {
 	text, _ := json.Marshal(meaning)
 	hash := sha256.Sum256(text)
 	const length = 16
-	object.SetAnnotations(merged(object.GetAnnotations(), map[string]string{
+	object.SetAnnotations(labels.Merge(object.GetAnnotations(), map[string]string{
 		AnnotationWritten: hex.EncodeToString(hash[:])[:length],
 	}))
 }
@@ -172,15 +175,6 @@ func contains(all, some map[string]string) bool {
 		}
 	}
 	return true
-}
-
-func merged(found, wanted map[string]string) map[string]string {
-	result := maps.Clone(found)
-	if result == nil {
-		result = map[string]string{}
-	}
-	maps.Copy(result, wanted)
-	return result
 }
 
 func nameOf(object client.Object) string {

@@ -20,6 +20,7 @@ import (
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/members"
 	"github.com/roster-dev/roster/internal/snapshot"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // profileStorage tells those who ask what is known of themselves.
@@ -142,7 +143,7 @@ func (a *Answers) placeIn(
 	member, found := access.MemberOf(world, name, username, now)
 	switch {
 	case found:
-		place.Roles, place.Source = members.Texts(member.Roles), string(member.Source)
+		place.Roles, place.Source = text.Strings(member.Roles), string(member.Source)
 		place.SuspendedBecause = string(member.Gate)
 	case isSuspended(world, name, username):
 		place.Source, place.SuspendedBecause = string(v1alpha1.SourceDirect), string(v1alpha1.SuspendedRequested)
@@ -223,7 +224,7 @@ func (a *Answers) tokensOf(ctx context.Context, username string) ([]selfv1alpha1
 			continue
 		}
 		tokens = append(tokens, selfv1alpha1.ProfileToken{
-			Organization: organization, Name: token.Name, Roles: members.Texts(token.Status.Roles), SecretName: token.SecretName(),
+			Organization: organization, Name: token.Name, Roles: text.Strings(token.Status.Roles), SecretName: token.SecretName(),
 			ExpiresAt: token.Status.ExpiresAt, LastUsedAt: token.Status.LastUsedAt,
 		})
 	}

@@ -75,7 +75,8 @@ func since(options *metainternalversion.ListOptions, answer *answer) (uint64, er
 	}
 	version, err := strconv.ParseUint(options.ResourceVersion, 10, 64)
 	if err != nil {
-		return 0, apierrors.NewBadRequest(fmt.Sprintf("resourceVersion %q: no number; give that of a list of members", options.ResourceVersion))
+		return 0, apierrors.NewBadRequest(fmt.Sprintf("resourceVersion %q: no number; give that of a list of members",
+			options.ResourceVersion))
 	}
 	if version < answer.members.known {
 		return 0, expired(version)

@@ -144,7 +144,7 @@ var _ = Describe("A monthly report", Serial, Ordered, func() {
 		i.recordedSince(ctx, longAgo.AddDate(0, 0, -1))
 	}, NodeTimeout(5*time.Minute))
 
-	AfterEach(func() { i.showLog() })
+	AfterEach(func() { expectations.ShowManagerLog(i.manager.LogPath()) })
 
 	It("of a month that was missed while the manager was down is mailed when it is back, and once though it restarts twice",
 		func(ctx SpecContext) {

@@ -80,17 +80,6 @@ func (i *installation) restart(ctx context.Context) {
 	Eventually(i.cluster.ViewAnswers).WithContext(ctx).Should(Succeed())
 }
 
-// showLog adds the end of the manager's log to the report of a spec that failed.
-func (i *installation) showLog() {
-	const end = 8192
-	if !CurrentSpecReport().Failed() {
-		return
-	}
-	content, err := os.ReadFile(i.manager.LogPath())
-	Expect(err).NotTo(HaveOccurred())
-	AddReportEntry("the manager's log ends with", string(content[max(0, len(content)-end):]))
-}
-
 // templates is a folder with a template of the installation's own.
 func templates() string {
 	GinkgoHelper()

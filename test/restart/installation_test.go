@@ -55,20 +55,9 @@ func install(ctx context.Context) *installation {
 	i := &installation{Expectations: expectations.New(admin), cluster: cluster}
 	i.manager, err = cluster.StartManager(ctx)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(i.showLog)
+	DeferCleanup(func() { expectations.ShowManagerLog(i.manager.LogPath()) })
 	Expect(cluster.ConnectWebhook(ctx)).To(Succeed())
 	return i
-}
-
-// showLog adds the end of the manager's log to the report of a spec that failed.
-func (i *installation) showLog() {
-	const end = 8192
-	if !CurrentSpecReport().Failed() {
-		return
-	}
-	content, err := os.ReadFile(i.manager.LogPath())
-	Expect(err).NotTo(HaveOccurred())
-	AddReportEntry("the manager's log ends with", string(content[max(0, len(content)-end):]))
 }
 
 // withoutWebhook lets Roster's kinds be written in the rest of a spec while no manager answers, as an administrator can.

@@ -24,11 +24,14 @@ type ReportSummary struct {
 	Active int32 `json:"active"`
 	// activeTokens is the number of API tokens that are neither expired nor revoked.
 	ActiveTokens int32 `json:"activeTokens"`
-	// noSignIn, elevatedAndStale, noMFA and tokensUnused are the numbers of members of whom that stands out.
-	NoSignIn         int32 `json:"noSignIn"`
+	// noSignIn is the number of active members who weren't seen for 90 days; 0 while it isn't known who was.
+	NoSignIn int32 `json:"noSignIn"`
+	// elevatedAndStale is the number of owners, administrators and maintainers among these.
 	ElevatedAndStale int32 `json:"elevatedAndStale"`
-	NoMFA            int32 `json:"noMFA"`
-	TokensUnused     int32 `json:"tokensUnused"`
+	// noMFA is the number of active members of whom no second factor is attested.
+	NoMFA int32 `json:"noMFA"`
+	// tokensUnused is the number of active members with an API token that wasn't used for 90 days; 0 while that isn't known.
+	TokensUnused int32 `json:"tokensUnused"`
 }
 
 // ReportMember is a member of the organization at the time of the report.

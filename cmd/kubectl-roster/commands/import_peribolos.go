@@ -13,6 +13,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/peribolos"
 )
 
@@ -80,9 +81,10 @@ func (o *importPeribolos) checkOrganization() error {
 	if o.organization == "" {
 		return nil
 	}
-	if faults := validation.IsDNS1123Label(o.organization); len(faults) > 0 || len(o.organization) > 40 {
-		return fmt.Errorf("--organization %q: an organization's name is a DNS label of at most 40 characters: lower-case "+
-			"letters, digits and '-', beginning and ending with a letter or digit", o.organization)
+	const longest = v1alpha1.MaxOrganizationNameLength
+	if faults := validation.IsDNS1123Label(o.organization); len(faults) > 0 || len(o.organization) > longest {
+		return fmt.Errorf("--organization %q: an organization's name is a DNS label of at most %d characters: lower-case "+
+			"letters, digits and '-', beginning and ending with a letter or digit", o.organization, longest)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (o *invite) membership(user, namespace string) *v1alpha1.Membership {
 	membership := &v1alpha1.Membership{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.FromUsername(name)},
 		Spec: v1alpha1.MembershipSpec{
-			User: v1alpha1.Username(user), Email: o.email, DisplayName: o.name, Roles: roleNames(o.roles),
+			User: v1alpha1.Username(user), Email: o.email, DisplayName: o.name, Roles: namesOf[v1alpha1.RoleName](o.roles),
 			Invitation: &v1alpha1.InvitationSpec{},
 		},
 	}

@@ -89,8 +89,8 @@ func (o *join) request(ctx context.Context, team string) error {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: names.FromUsername(organization + "-" + name)},
 		Spec: v1alpha1.JoinRequestSpec{
 			Team: v1alpha1.ExternalTeam{Organization: organization, Name: v1alpha1.ObjectName(name)},
-			Role: v1alpha1.RoleName(o.role), Projects: objectNames(o.projects), OrganizationWide: o.organizationWide,
-			Message: o.message,
+			Role: v1alpha1.RoleName(o.role), Projects: namesOf[v1alpha1.ObjectName](o.projects),
+			OrganizationWide: o.organizationWide, Message: o.message,
 		},
 	}
 	if err := server.Create(ctx, request); err != nil {
@@ -174,7 +174,9 @@ func (o *join) decide(ctx context.Context, name string, decision v1alpha1.JoinDe
 		request.Spec.Reason = o.reason
 	}
 	if o.role != "" || len(o.projects) > 0 {
-		request.Spec.Granted = &v1alpha1.JoinGrant{Role: v1alpha1.RoleName(o.role), Projects: objectNames(o.projects)}
+		request.Spec.Granted = &v1alpha1.JoinGrant{
+			Role: v1alpha1.RoleName(o.role), Projects: namesOf[v1alpha1.ObjectName](o.projects),
+		}
 	}
 	// What is decided on is what was read.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})

@@ -114,8 +114,8 @@ func (o *token) object(namespace, name string, overlap *metav1.Duration) *v1alph
 	made := &v1alpha1.APIToken{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.APITokenSpec{
-			User: v1alpha1.Username(o.user), Description: o.description, Roles: roleNames(o.roles),
-			Projects: objectNames(o.projects), OrganizationWide: o.organizationWide, SecretName: o.secret,
+			User: v1alpha1.Username(o.user), Description: o.description, Roles: namesOf[v1alpha1.RoleName](o.roles),
+			Projects: namesOf[v1alpha1.ObjectName](o.projects), OrganizationWide: o.organizationWide, SecretName: o.secret,
 		},
 	}
 	if o.expiresAfter != 0 {
@@ -192,7 +192,8 @@ administrator.`,
 // askForRotation: one that has ended gets no new token, whatever is asked.
 func askForRotation(token *v1alpha1.APIToken) error {
 	if token.Spec.Revoked || token.Status.EndedAt != nil {
-		return fmt.Errorf("API token %s has ended and gets no new token: make another one by kubectl roster token create", token.Name)
+		return fmt.Errorf("API token %s has ended and gets no new token: make another one by kubectl roster token create",
+			token.Name)
 	}
 	metav1.SetMetaDataAnnotation(&token.ObjectMeta, v1alpha1.AnnotationRotate, time.Now().UTC().Format(time.RFC3339Nano))
 	return nil

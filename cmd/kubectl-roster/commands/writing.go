@@ -6,8 +6,6 @@ import (
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/roster-dev/roster/api/v1alpha1"
 )
 
 // writing is what the commands have in common that make and change objects of one organization.
@@ -35,18 +33,11 @@ func (w *writing) say(format string, arguments ...any) error {
 	return err
 }
 
-func roleNames(texts []string) []v1alpha1.RoleName {
-	var found []v1alpha1.RoleName
+// namesOf are what flags give as names of one type, such as v1alpha1.RoleName; nil where they give none.
+func namesOf[T ~string](texts []string) []T {
+	var found []T
 	for _, text := range texts {
-		found = append(found, v1alpha1.RoleName(text))
-	}
-	return found
-}
-
-func objectNames(texts []string) []v1alpha1.ObjectName {
-	var found []v1alpha1.ObjectName
-	for _, text := range texts {
-		found = append(found, v1alpha1.ObjectName(text))
+		found = append(found, T(text))
 	}
 	return found
 }

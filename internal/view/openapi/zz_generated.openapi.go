@@ -1571,7 +1571,7 @@ func schema_roster_api_view_v1alpha1_ReportSummary(ref common.ReferenceCallback)
 					},
 					"noSignIn": {
 						SchemaProps: spec.SchemaProps{
-							Description: "noSignIn, elevatedAndStale, noMFA and tokensUnused are the numbers of members of whom that stands out.",
+							Description: "noSignIn is the number of active members who weren't seen for 90 days; 0 while it isn't known who was.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",
@@ -1579,23 +1579,26 @@ func schema_roster_api_view_v1alpha1_ReportSummary(ref common.ReferenceCallback)
 					},
 					"elevatedAndStale": {
 						SchemaProps: spec.SchemaProps{
-							Default: 0,
-							Type:    []string{"integer"},
-							Format:  "int32",
+							Description: "elevatedAndStale is the number of owners, administrators and maintainers among these.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
 						},
 					},
 					"noMFA": {
 						SchemaProps: spec.SchemaProps{
-							Default: 0,
-							Type:    []string{"integer"},
-							Format:  "int32",
+							Description: "noMFA is the number of active members of whom no second factor is attested.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
 						},
 					},
 					"tokensUnused": {
 						SchemaProps: spec.SchemaProps{
-							Default: 0,
-							Type:    []string{"integer"},
-							Format:  "int32",
+							Description: "tokensUnused is the number of active members with an API token that wasn't used for 90 days; 0 while that isn't known.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int32",
 						},
 					},
 				},
