@@ -8,6 +8,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -106,9 +107,6 @@ var tokenAttempts = []attempt{
 		`spec.secretName: Secret "mail-password" is there already and isn't this token's; choose another name`},
 	{"a token is pointed at another token's Secret", tokenOther, creates, newToken(inSecret("ci")),
 		`spec.secretName: Secret "ci" is there already and isn't this token's; choose another name`},
-	{"a token takes the name of one that is there", tokenUser, deed{plainly: creates.plainly},
-		newToken(func(t *v1alpha1.APIToken) { t.Name = "ci" }),
-		`apitokens.roster.dev "ci" already exists`},
 	{"a token is pointed at another Secret later", tokenUser, merges(`{"spec": {"secretName": "mail-password"}}`), triedToken,
 		"the name of the Secret is fixed when the token is made; make another APIToken"},
 	{"the user of a token is exchanged", tokenUser, merges(`{"spec": {"user": "ana@token-tried"}}`), triedToken,
@@ -246,6 +244,23 @@ var _ = Describe("About an API token, the API server", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) { tokenWorld(ctx) })
 
 	attemptEach(tokenAttempts)
+
+	It("says of a name that is taken that it is", func(ctx SpecContext) {
+		err := asUser(tokenUser).Create(ctx, newToken(func(t *v1alpha1.APIToken) { t.Name = triedToken.Name }))
+		Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
+	})
+
+	It("warns who makes it of what it won't do", func(ctx SpecContext) {
+		heard := &warnings{}
+		config := cluster.As(tokenUser)
+		config.WarningHandler = heard
+		token := newToken(func(t *v1alpha1.APIToken) {
+			t.Spec.Roles, t.Spec.Projects = roles("viewer", "veiwer", "administrator"), objectNames("shop", "shopp")
+		})
+		Expect(clientFor(config).Create(ctx, token, client.DryRunAll)).To(Succeed())
+		Expect(heard.said).To(ConsistOf(ContainSubstring(`"veiwer"`), ContainSubstring("shopp"),
+			ContainSubstring("asks for more than user \"bo@token-tried\" holds: administrator")))
+	})
 
 	It("lets who made it for somebody else read the Secret, and nobody but the two", func(ctx SpecContext) {
 		token := newToken(ofUser(tokenUser), func(t *v1alpha1.APIToken) { t.Name = "made-for-bo" })
