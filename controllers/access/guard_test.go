@@ -95,8 +95,7 @@ var _ = Describe("A sync that would take access from 30 of 30 members", func() {
 		fake = clocktesting.NewFakePassiveClock(time.Now())
 		notes = &recorder{}
 		start()
-		expect.Create(ctx, expectations.Organization(organization, "owner@"+organization))
-		expect.Create(ctx, labelled(v1alpha1.OrganizationNamespace(organization), organization, ""))
+		makeOrganization(ctx, organization)
 		shop = makeProject(ctx, organization, "shop")
 		for at := range 30 {
 			user := fmt.Sprintf("bo-%02d@%s", at, organization)

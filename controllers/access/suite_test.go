@@ -81,7 +81,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 func compileByHand(ctx context.Context, role engine.RoleReference) {
 	GinkgoHelper()
 	for _, name := range []string{rbac.ProjectClusterRole(role), rbac.OrganizationClusterRole(role)} {
-		expect.Create(ctx, &rbacv1.ClusterRole{
+		createdInCache(ctx, &rbacv1.ClusterRole{
 			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: rbac.Labels("", role.Name)},
 			Rules: []rbacv1.PolicyRule{{
 				APIGroups: []string{v1alpha1.PermissionsGroup}, Resources: []string{"tests"}, Verbs: []string{role.Name},

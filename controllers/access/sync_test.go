@@ -186,8 +186,7 @@ var _ = Describe("A sync", func() {
 		fake = clocktesting.NewFakePassiveClock(time.Now())
 		notes = &recorder{}
 		reconciler = access.NewReconciler(noting{Client: cached, recorder: notes}, expect, bindings, fake)
-		expect.Create(ctx, expectations.Organization(organization, "owner@"+organization))
-		expect.Create(ctx, labelled(v1alpha1.OrganizationNamespace(organization), organization, ""))
+		makeOrganization(ctx, organization)
 		shop = makeProject(ctx, organization, "shop")
 	})
 
@@ -406,18 +405,30 @@ func labelled(name, organization, project string) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}
 }
 
+// makeOrganization makes an organization and its namespace, and waits until the cache holds both.
+func makeOrganization(ctx context.Context, name string) {
+	GinkgoHelper()
+	createdInCache(ctx, expectations.Organization(name, "owner@"+name),
+		labelled(v1alpha1.OrganizationNamespace(name), name, ""))
+}
+
 // makeProject makes a project and its namespace, and waits until the cache holds both.
 func makeProject(ctx context.Context, organization, name string) string {
 	GinkgoHelper()
 	namespace := labelled(organization+"-"+name, organization, name)
-	project := expectations.Project(organization, name)
-	expect.Create(ctx, namespace, project)
-	for _, object := range []client.Object{namespace, project} {
+	createdInCache(ctx, namespace, expectations.Project(organization, name))
+	return namespace.Name
+}
+
+// createdInCache makes objects, and waits until the cache holds them.
+func createdInCache(ctx context.Context, objects ...client.Object) {
+	GinkgoHelper()
+	expect.Create(ctx, objects...)
+	for _, object := range objects {
 		Eventually(func() error {
 			return cached.Get(ctx, client.ObjectKeyFromObject(object), object)
 		}).WithContext(ctx).Should(Succeed())
 	}
-	return namespace.Name
 }
 
 // inCache waits until the cache holds a number of objects of an organization.

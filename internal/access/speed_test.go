@@ -6,10 +6,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/gmeasure"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/test/effort"
 )
 
 // numbered are n names: bo-0, bo-1 and so on.
@@ -30,18 +30,13 @@ func members(organization string, users []string, options ...func(*v1alpha1.Memb
 	}
 }
 
-// fastest is the shortest time of several evaluations, which says least about what else the machine does.
-func fastest(name string, world access.World) time.Duration {
+// effortOf is what evaluating a world takes.
+func effortOf(name string, world access.World) time.Duration {
 	GinkgoHelper()
-	experiment := gmeasure.NewExperiment(name)
-	AddReportEntry(name, experiment)
-	experiment.SampleDuration("evaluate", func(int) {
-		Expect(evaluate(world, "acme").Grants).NotTo(BeEmpty())
-	}, gmeasure.SamplingConfig{N: 5})
-	return experiment.GetStats("evaluate").DurationFor(gmeasure.StatMin)
+	return effort.Least(name, func() { Expect(evaluate(world, "acme").Grants).NotTo(BeEmpty()) })
 }
 
-// The bounds leave room for the race detector and a busy machine; without them an evaluation takes about a tenth.
+// The bounds leave room for the race detector and a slow machine; without them an evaluation takes about a tenth.
 var _ = Describe("Evaluating", func() {
 	It("takes less than a second for 1,000 users in 1,000 namespaces through one team", func() {
 		users, projects := numbered("user", 1000), numbered("project", 1000)
@@ -52,7 +47,7 @@ var _ = Describe("Evaluating", func() {
 		for _, name := range projects {
 			elements = append(elements, project("acme", name))
 		}
-		Expect(fastest("1,000 users, 1,000 namespaces", world(elements...))).To(BeNumerically("<", time.Second))
+		Expect(effortOf("1,000 users, 1,000 namespaces", world(elements...))).To(BeNumerically("<", time.Second))
 	})
 
 	It("takes less than three seconds for 10,000 members", func() {
@@ -60,6 +55,6 @@ var _ = Describe("Evaluating", func() {
 		for _, name := range numbered("project", 100) {
 			elements = append(elements, project("acme", name))
 		}
-		Expect(fastest("10,000 members", world(elements...))).To(BeNumerically("<", 3*time.Second))
+		Expect(effortOf("10,000 members", world(elements...))).To(BeNumerically("<", 3*time.Second))
 	})
 })

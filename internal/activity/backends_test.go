@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -18,6 +17,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/utils/clock"
+
+	"github.com/roster-dev/roster/test/environment"
 )
 
 // onEachDatabase runs the specs once a database. fresh gives the URL of an empty one.
@@ -86,7 +87,9 @@ func sharedServer() *postgresServer {
 	server.becomeSomebody()
 	initialize := server.command("initdb", "-D", server.data(), "-U", "roster", "-A", "trust", "-E", "UTF8", "--no-sync")
 	Expect(initialize.Run()).To(Succeed())
-	server.port = freePort()
+	// Not one that the system gives to a connection while the server is stopped.
+	server.port, err = environment.FreePort()
+	Expect(err).NotTo(HaveOccurred())
 	shared = server
 	server.start()
 	return server
@@ -121,14 +124,6 @@ func (p *postgresServer) becomeSomebody() {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(os.Chown(p.folder, uid, gid)).To(Succeed())
 	p.account = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-}
-
-func freePort() int {
-	GinkgoHelper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func (p *postgresServer) data() string { return filepath.Join(p.folder, "data") }

@@ -3,6 +3,7 @@ package activity
 import (
 	"os"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -19,5 +20,6 @@ func TestMain(m *testing.M) {
 
 func TestActivity(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
 	RunSpecs(t, "Activity")
 }

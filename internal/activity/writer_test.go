@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,12 +24,12 @@ type fakeStore struct {
 	away  bool
 	hangs bool
 	keys  []string
-	calls int
+	calls []time.Time
 }
 
 func (f *fakeStore) Append(ctx context.Context, records []Record) error {
 	f.mutex.Lock()
-	f.calls++
+	f.calls = append(f.calls, time.Now())
 	away, hangs := f.away, f.hangs
 	f.mutex.Unlock()
 	switch {
@@ -50,6 +51,13 @@ func (f *fakeStore) set(away, hangs bool) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.away, f.hangs = away, hangs
+}
+
+// called are the times at which it was asked to append.
+func (f *fakeStore) called() []time.Time {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return slices.Clone(f.calls)
 }
 
 func (f *fakeStore) stored() []string {
@@ -111,7 +119,7 @@ var _ = Describe("The writer", func() {
 		for number := 1; number <= 10_000; number++ {
 			writer.Record(change(number))
 		}
-		Eventually(writer.State).WithTimeout(30 * time.Second).Should(HaveField("Stored", BeEquivalentTo(10_000)))
+		Eventually(writer.State).WithTimeout(2 * time.Minute).Should(HaveField("Stored", BeEquivalentTo(10_000)))
 		expectHolds(ctx, store, "org-acme", 10_000)
 		expectOrder(ctx, store, 10_000)
 	})
@@ -136,18 +144,18 @@ var _ = Describe("The writer", func() {
 		store := &fakeStore{away: true}
 		writer := startWriter(store, WriterOptions{Backoff: wait.Backoff{Duration: time.Millisecond, Factor: 10, Steps: 10}})
 		writer.Record(change(1))
-		Consistently(func() int {
-			store.mutex.Lock()
-			defer store.mutex.Unlock()
-			return store.calls
-		}).WithTimeout(500 * time.Millisecond).Should(BeNumerically("<=", 4))
+		Eventually(func() int { return len(store.called()) }).Should(BeNumerically(">=", 4))
+		calls := store.called()
+		for at, pause := range []time.Duration{time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond} {
+			Expect(calls[at+1].Sub(calls[at])).To(BeNumerically(">=", pause))
+		}
 	})
 
 	It("never makes its callers wait, not even for a store that hangs", func() {
 		store := &fakeStore{hangs: true}
 		writer := startWriter(store, WriterOptions{Backoff: quick, Timeout: time.Minute, Drain: time.Millisecond})
 		writer.Record(change(1))
-		Eventually(func() int { store.mutex.Lock(); defer store.mutex.Unlock(); return store.calls }).Should(Equal(1))
+		Eventually(store.called).Should(HaveLen(1))
 		done := make(chan struct{})
 		go func() {
 			defer close(done)

@@ -241,7 +241,8 @@ var _ = Describe("Sending a mail", func() {
 			}
 			return polite(line)
 		})
-		settings.Timeout = 200 * time.Millisecond
+		// It must reach the recipient in this time.
+		settings.Timeout = time.Second
 		failed := failing(ctx, settings)
 		Expect(failed.Stage).To(Equal(mail.StageRecipient))
 		Expect(failed.Temporary()).To(BeTrue())

@@ -6,11 +6,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/onsi/gomega/gmeasure"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	engine "github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/removals"
+	"github.com/roster-dev/roster/test/effort"
 )
 
 // large is 1,000 users in 1,000 projects by one team, and, where asked, by a team of each user's own besides.
@@ -33,24 +33,14 @@ func large(ownTeams bool) (*story, []string) {
 	return s, users
 }
 
-// fastest is the shortest time of several decisions.
-func fastest(name string, s *story) time.Duration {
-	GinkgoHelper()
-	result := engine.Evaluate(s.world, acme, s.now)
-	experiment := gmeasure.NewExperiment(name)
-	AddReportEntry(name, experiment)
-	experiment.SampleDuration("decide", func(int) {
-		removals.Decide(s.state, removals.Situation{World: s.world, Result: result, Gives: gives, Now: s.now, Percent: 20})
-	}, gmeasure.SamplingConfig{N: 5})
-	return experiment.GetStats("decide").DurationFor(gmeasure.StatMin)
-}
-
-// The bounds leave room for the race detector and a busy machine; without them a decision takes about a tenth.
+// The bounds leave room for the race detector and a slow machine; without them a decision takes about a tenth.
 var _ = DescribeTable("For 1,000 users in 1,000 namespaces the guard decides within milliseconds",
 	func(ownTeams bool, change func(s *story, users []string), most time.Duration) {
 		s, users := large(ownTeams)
 		change(s, users)
-		taken := fastest(fmt.Sprintf("own teams: %v", ownTeams), s)
+		result := engine.Evaluate(s.world, acme, s.now)
+		situation := removals.Situation{World: s.world, Result: result, Gives: gives, Now: s.now, Percent: 20}
+		taken := effort.Least(fmt.Sprintf("own teams: %v", ownTeams), func() { removals.Decide(s.state, situation) })
 		Expect(taken).To(BeNumerically("<", most))
 	},
 	Entry("where nothing changed", false, func(*story, []string) {}, 50*time.Millisecond),

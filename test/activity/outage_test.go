@@ -64,8 +64,11 @@ var _ = Describe("A manager whose history is in PostgreSQL", Ordered, func() {
 		o.restartWithout(ctx)
 		o.says(ctx, corev1.ConditionFalse, "DatabaseAway")
 		o.goesOn(ctx)
-		_, err := o.recorded(ctx)
-		Expect(err).To(MatchError(ContainSubstring("the activity store doesn't answer: DatabaseAway")))
+		// After a restart it takes the API server a moment to see that the view API is there again.
+		Eventually(func() error {
+			_, err := o.recorded(ctx)
+			return err
+		}).WithContext(ctx).Should(MatchError(ContainSubstring("the activity store doesn't answer: DatabaseAway")))
 		server.start(ctx)
 		o.says(ctx, corev1.ConditionTrue, "Stored")
 		o.isWhole(ctx)

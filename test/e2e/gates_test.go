@@ -239,8 +239,9 @@ var _ = Describe("A Membership with an invitation", func() {
 		membership := expectations.Membership(acme.Name, "bo", acme.user("bo"), "viewer")
 		membership.Spec.Invitation = &v1alpha1.InvitationSpec{}
 		expect.Create(ctx, membership)
-		Eventually(phaseOf(ctx, membership)).WithContext(ctx).Should(Equal(v1alpha1.MembershipInvited))
 		Eventually(phaseOf(ctx, membership)).WithContext(ctx).Should(Equal(v1alpha1.MembershipExpired))
+		Expect(time.Now()).To(BeTemporally(">=", membership.CreationTimestamp.Add(2*time.Second)))
+		expect.Refused(ctx, acme.user("bo"), asMember, acme.namespace())
 	})
 })
 

@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -163,16 +164,18 @@ var _ = Describe("A join request", func() {
 		expect.Gone(ctx, request)
 	})
 
-	It("has an employee who leaves the agency's team out of all 20 customers within a second", func(ctx SpecContext) {
+	// Alone, since the second is Roster's, and not that of who shares the processors with it.
+	It("has an employee who leaves the agency's team out of all 20 customers within a second", Serial, func(ctx SpecContext) {
 		const customers = 20
 		team := agency(ctx, "twenty")
-		var places []string
-		for i := range customers {
-			name := fmt.Sprintf("twenty-c%d", i+1)
+		places := make([]string, customers)
+		workqueue.ParallelizeUntil(ctx, 4, customers, func(n int) {
+			defer GinkgoRecover()
+			name := fmt.Sprintf("twenty-c%d", n+1)
 			customer(ctx, name)
 			letIn(ctx, name, "twenty", "developer")
-			places = append(places, name+"-shop")
-		}
+			places[n] = name + "-shop"
+		})
 		expect.Allowed(ctx, "bo@twenty", "create deployments.apps", places...)
 		expect.Allowed(ctx, "cy@twenty", "create deployments.apps", places...)
 

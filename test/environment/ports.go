@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
 )
@@ -90,4 +91,11 @@ func lastPart(log string) string {
 // poll calls condition until it is true, it fails, or ctx is done.
 func poll(ctx context.Context, condition wait.ConditionWithContextFunc) error {
 	return wait.PollUntilContextCancel(ctx, pollInterval, true, condition)
+}
+
+// pollFor does so for a while.
+func pollFor(ctx context.Context, patience time.Duration, condition wait.ConditionWithContextFunc) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return poll(ctx, condition)
 }

@@ -2,9 +2,12 @@ package environment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -18,8 +21,10 @@ const (
 	webhookTimeout = time.Minute
 	// webhookConfiguration is the name of both webhook configurations.
 	webhookConfiguration = "roster"
-	// changedBy is the annotation by which an answer of the webhook is known.
+	// changedBy is the annotation by which an answer of the mutating webhook is known.
 	changedBy = "roster.dev/changed-by"
+	// missingRole is the name of a Role that isn't there, of which the validating webhook warns.
+	missingRole = "webhook-is-asked"
 )
 
 // webhookOverlay is config/webhook for a manager outside of the cluster: the API server finds it on this machine, under
@@ -50,16 +55,14 @@ func (c *Cluster) ConnectWebhook(ctx context.Context) error {
 	if err := c.Apply(ctx, overlay); err != nil {
 		return err
 	}
-	admin, err := client.New(c.Admin(), client.Options{})
+	trial, err := c.newTrial()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
-	defer cancel()
 	var notAsked error
-	err = poll(ctx, func(ctx context.Context) (bool, error) {
-		if notAsked = authorityIsTrusted(ctx, admin); notAsked == nil {
-			notAsked = webhookAnswers(ctx, admin)
+	err = pollFor(ctx, webhookTimeout, func(ctx context.Context) (bool, error) {
+		if notAsked = authorityIsTrusted(ctx, trial); notAsked == nil {
+			notAsked = trial.isAnswered(ctx)
 		}
 		return notAsked == nil, nil
 	})
@@ -70,11 +73,27 @@ func (c *Cluster) ConnectWebhook(ctx context.Context) error {
 }
 
 // DisconnectWebhook removes the webhook configurations, as an administrator does who must write Roster's kinds while no
-// manager runs.
+// manager runs, and returns when the API server asks no more.
 func (c *Cluster) DisconnectWebhook(ctx context.Context) error {
 	_, err := c.Kubectl(ctx, "delete", "--ignore-not-found",
 		"mutatingwebhookconfiguration/"+webhookConfiguration, "validatingwebhookconfiguration/"+webhookConfiguration)
-	return err
+	if err != nil {
+		return err
+	}
+	trial, err := c.newTrial()
+	if err != nil {
+		return err
+	}
+	var failure error
+	err = pollFor(ctx, webhookTimeout, func(ctx context.Context) (bool, error) {
+		var stamped, warned bool
+		stamped, warned, failure = trial.write(ctx)
+		return failure == nil && !stamped && !warned, nil
+	})
+	if err != nil {
+		return fmt.Errorf("the API server still asks the webhook: %w", errors.Join(err, failure))
+	}
+	return nil
 }
 
 // writeOverlay writes a kustomization over a folder of config. It is told the folder, the webhook's port and the view API's.
@@ -128,19 +147,49 @@ func authorityIsTrusted(ctx context.Context, reader client.Reader) error {
 	return nil
 }
 
-// webhookAnswers tries what no one keeps: an Organization as a dry run. It must come back with the stamp of its author,
-// and the other webhook must have let it pass.
-func webhookAnswers(ctx context.Context, writer client.Writer) error {
+// trial writes what no one keeps, to learn which webhooks the API server asks.
+type trial struct {
+	client.Client
+	warnings []string
+}
+
+func (c *Cluster) newTrial() (*trial, error) {
+	made, config := &trial{}, c.Admin()
+	config.WarningHandler = made
+	var err error
+	made.Client, err = client.New(config, client.Options{})
+	return made, err
+}
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (t *trial) HandleWarningHeader(_ int, _, text string) { t.warnings = append(t.warnings, text) }
+
+// write makes an Organization as a dry run. Where they are asked, one webhook stamps it with its author, and the other warns
+// of the Role that isn't there.
+func (t *trial) write(ctx context.Context) (stamped, warned bool, err error) {
 	organization := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "roster.dev/v1alpha1", "kind": "Organization",
 		"metadata": map[string]any{"name": "webhook-is-asked"},
-		"spec":     map[string]any{"owners": []any{"ana@webhook.example"}},
+		"spec": map[string]any{
+			"owners": []any{"ana@webhook.example"}, "membership": map[string]any{"defaultRoles": []any{missingRole}},
+		},
 	}}
-	if err := writer.Create(ctx, organization, &client.CreateOptions{DryRun: []string{metav1.DryRunAll}}); err != nil {
+	t.warnings = nil
+	err = t.Create(ctx, organization, &client.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	warned = slices.ContainsFunc(t.warnings, func(text string) bool { return strings.Contains(text, missingRole) })
+	return organization.GetAnnotations()[changedBy] != "", warned, err
+}
+
+// isAnswered says which webhook isn't asked, or can't be.
+func (t *trial) isAnswered(ctx context.Context) error {
+	stamped, warned, err := t.write(ctx)
+	switch {
+	case err != nil:
 		return err
-	}
-	if organization.GetAnnotations()[changedBy] == "" {
+	case !stamped:
 		return fmt.Errorf("a new Organization has no annotation %s", changedBy)
+	case !warned:
+		return fmt.Errorf("a new Organization may name a Role that isn't there, without a warning")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -67,7 +68,9 @@ func (i *installation) seen(ctx context.Context, username string, mfa bool, at t
 		if err := asRoster.List(ctx, &users, client.MatchingFields{"spec.username": username}); err != nil {
 			return err
 		}
-		Expect(users.Items).To(HaveLen(1))
+		if len(users.Items) != 1 {
+			return fmt.Errorf("%d Users of %s, as Roster still makes one", len(users.Items), username)
+		}
 		user := &users.Items[0]
 		user.Spec.MFA.Enrolled = mfa
 		if err := asRoster.Update(ctx, user); err != nil {

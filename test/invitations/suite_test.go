@@ -195,6 +195,24 @@ func (i *installation) is(ctx context.Context, membership *v1alpha1.Membership, 
 	}).WithContext(ctx).Should(Equal(phase))
 }
 
+// expires waits until an invitation has expired: not before its life is over, and hardly later.
+func (i *installation) expires(ctx context.Context, membership *v1alpha1.Membership, life time.Duration) {
+	GinkgoHelper()
+	Eventually(func() (v1alpha1.MembershipPhase, error) {
+		asked := time.Now()
+		if err := i.k8s.Get(ctx, client.ObjectKeyFromObject(membership), membership); err != nil {
+			return "", err
+		}
+		if membership.Status.Phase != v1alpha1.MembershipExpired {
+			Expect(asked).To(BeTemporally("<", membership.CreationTimestamp.Add(life+2*time.Second)), "it doesn't expire in time")
+		}
+		return membership.Status.Phase, nil
+	}).WithContext(ctx).Should(Equal(v1alpha1.MembershipExpired))
+	end := membership.CreationTimestamp.Add(life)
+	Expect(membership.Status.Invitation.ExpiresAt.Time).To(Equal(end))
+	Expect(time.Now()).To(BeTemporally(">=", end), "it expires too early")
+}
+
 // says waits until the condition Mailed has a reason, and returns its message.
 func (i *installation) says(ctx context.Context, membership *v1alpha1.Membership, reason string) string {
 	GinkgoHelper()

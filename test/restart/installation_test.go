@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,14 +74,15 @@ func (i *installation) settle(ctx context.Context) []environment.AuditedRequest 
 	GinkgoHelper()
 	Eventually(i.notReady).WithContext(ctx).WithTimeout(convergence).WithPolling(time.Second).Should(BeEmpty())
 	var writes []environment.AuditedRequest
-	Eventually(func() (int, error) {
+	Eventually(func(g Gomega) {
 		before := len(writes)
 		var err error
 		writes, err = i.cluster.Writes(environment.ManagerUser)
-		return len(writes) - before, err
-	}).WithContext(ctx).WithTimeout(convergence).WithPolling(quiet).Should(BeZero())
-	// What came of the last writes, such as Personal organizations, must be Ready, too.
-	Expect(i.notReady(ctx)).To(BeEmpty())
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(len(writes)-before).To(BeZero(), "it still writes")
+		// What came of the last writes, such as Personal organizations, must be Ready, too.
+		g.Expect(i.notReady(ctx)).To(BeEmpty())
+	}).WithContext(ctx).WithTimeout(convergence).WithPolling(quiet).Should(Succeed())
 	return writes
 }
 
@@ -112,15 +114,10 @@ func isReady(object status.Object) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == object.GetGeneration()
 }
 
-// writesSince are the manager's writes from an instant on.
+// writesSince are the manager's writes from an instant on, and not those before it that were answered after it.
 func (i *installation) writesSince(begin time.Time) ([]environment.AuditedRequest, error) {
 	writes, err := i.cluster.Writes(environment.ManagerUser)
-	for at, write := range writes {
-		if !write.Time.Before(begin) {
-			return writes[at:], err
-		}
-	}
-	return nil, err
+	return slices.DeleteFunc(writes, func(write environment.AuditedRequest) bool { return write.Time.Before(begin) }), err
 }
 
 // bindingWritesSince are those of them that are about RBAC RoleBindings.
