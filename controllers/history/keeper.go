@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -23,6 +24,7 @@ type Keeper struct {
 	// Client says on the namespace roster-system how the store is. State is the Writer's.
 	Client client.Client
 	State  func() activity.WriterState
+	Clock  clock.PassiveClock
 	// Retention is how long records are kept.
 	Retention time.Duration
 	// Every is how often old records are removed.
@@ -43,7 +45,7 @@ func (k *Keeper) Start(ctx context.Context) error {
 
 func (k *Keeper) prune(ctx context.Context) {
 	err := k.Source.With(ctx, func(store *activity.Store) error {
-		removed, err := store.Prune(ctx, time.Now().Add(-k.Retention))
+		removed, err := store.Prune(ctx, k.Clock.Now().Add(-k.Retention))
 		if removed > 0 {
 			log.FromContext(ctx).Info("Removed activities older than the retention", "records", removed)
 		}

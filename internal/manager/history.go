@@ -38,7 +38,7 @@ func addHistory(manager ctrl.Manager, options *Options) (access.History, view.Ac
 		Cache: manager.GetCache(), Recorder: recorder, Baseline: baseline,
 	}
 	keeper := &controller.Keeper{
-		Source: source, Writer: writer, Client: manager.GetClient(), State: writer.State,
+		Source: source, Writer: writer, Client: manager.GetClient(), State: writer.State, Clock: clock.RealClock{},
 		Retention: options.ActivityRetention, Every: pruneEvery,
 	}
 	for _, part := range []interface {
