@@ -52,7 +52,7 @@ var _ = Describe("kubectl roster join", func() {
 			"join request designers --organization acme --role viewer --project shop": "name the team with its organization",
 			"join request agency/designers --organization acme --project shop":        "name the role to ask for",
 			"join request agency/designers --organization acme --role viewer":         "say where: --project NAME",
-			"join approve --organization acme":                                        "name a join request",
+			"join approve --organization acme":                                        "name the join request",
 		} {
 			expectPluginRefused(ctx, "ana@nowhere", arguments, problem)
 		}
