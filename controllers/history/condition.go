@@ -2,18 +2,17 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/activity"
+	"github.com/roster-dev/roster/internal/status"
 )
 
 // ConditionStored is the condition of the namespace roster-system that says whether changes reach the activity store. No
@@ -34,23 +33,12 @@ func (k *Keeper) writeCondition(ctx context.Context) error {
 	if err := k.Client.Get(ctx, client.ObjectKey{Name: v1alpha1.SystemNamespace}, namespace); err != nil {
 		return err
 	}
-	wanted := conditionOf(k.State())
-	var said *corev1.NamespaceCondition
-	for i := range namespace.Status.Conditions {
-		if namespace.Status.Conditions[i].Type == ConditionStored {
-			said = &namespace.Status.Conditions[i]
-		}
-	}
+	wanted, said := conditionOf(k.State()), status.NamespaceCondition(namespace, ConditionStored)
 	if said == nil && wanted.Status == corev1.ConditionTrue ||
 		said != nil && said.Status == wanted.Status && said.Reason == wanted.Reason {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{"status": map[string]any{"conditions": []corev1.NamespaceCondition{wanted}}})
-	if err != nil {
-		return err
-	}
-	// Conditions are merged by their type: those of others stay.
-	return k.Client.Status().Patch(ctx, namespace, client.RawPatch(types.StrategicMergePatchType, patch))
+	return status.SayOfNamespace(ctx, k.Client, namespace, wanted)
 }
 
 func conditionOf(state activity.WriterState) corev1.NamespaceCondition {

@@ -2,17 +2,16 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/snapshot"
+	"github.com/roster-dev/roster/internal/status"
 )
 
 // ConditionLastSeen is the condition of the namespace roster-system that says since when the audit stream arrives. Who
@@ -21,13 +20,11 @@ const ConditionLastSeen corev1.NamespaceConditionType = "roster.dev/LastSeen"
 
 // StreamSince is when the first batch arrived; nil where none ever has.
 func StreamSince(namespace *corev1.Namespace) *metav1.Time {
-	for i := range namespace.Status.Conditions {
-		condition := &namespace.Status.Conditions[i]
-		if condition.Type == ConditionLastSeen && condition.Status == corev1.ConditionTrue {
-			return condition.LastTransitionTime.DeepCopy()
-		}
+	condition := status.NamespaceCondition(namespace, ConditionLastSeen)
+	if condition == nil || condition.Status != corev1.ConditionTrue {
+		return nil
 	}
-	return nil
+	return condition.LastTransitionTime.DeepCopy()
 }
 
 // noteStream writes down that the stream arrives, once in an installation's life.
@@ -39,18 +36,9 @@ func noteStream(ctx context.Context, kubernetes client.Client, now time.Time) er
 	if StreamSince(namespace) != nil {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{
-		// By its version, a cache that is late writes no later time over an earlier one.
-		"metadata": map[string]any{"resourceVersion": namespace.ResourceVersion},
-		"status": map[string]any{"conditions": []corev1.NamespaceCondition{{
-			Type: ConditionLastSeen, Status: corev1.ConditionTrue, Reason: "AuditStream",
-			LastTransitionTime: metav1.NewTime(now),
-			Message:            "the API server's audit stream arrives: when users and tokens were last seen is known since then",
-		}}},
+	// It is written only over what was read, so a cache that is late writes no later time over an earlier one.
+	return status.SayOfNamespace(ctx, kubernetes, namespace, corev1.NamespaceCondition{
+		Type: ConditionLastSeen, Status: corev1.ConditionTrue, Reason: "AuditStream", LastTransitionTime: metav1.NewTime(now),
+		Message: "the API server's audit stream arrives: when users and tokens were last seen is known since then",
 	})
-	if err != nil {
-		return err
-	}
-	// Conditions are merged by their type: those of others stay.
-	return kubernetes.Status().Patch(ctx, namespace.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, patch))
 }

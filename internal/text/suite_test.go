@@ -9,5 +9,5 @@ import (
 
 func TestText(t *testing.T) {
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "text")
+	RunSpecs(t, "Text")
 }
