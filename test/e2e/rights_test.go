@@ -40,7 +40,7 @@ var questions = []string{"bind", "escalate", "guard"}
 
 // usedElsewhere are the rights that no spec of this suite needs, and what does.
 var usedElsewhere = map[string]string{
-	"create secrets in roster-system":                             "internal/certificates: the first start",
+	"create secrets in roster-system":                             "test/restart: the first start, where nobody made the certificates before",
 	"update secrets roster-webhook-certificates in roster-system": "internal/certificates: a renewal",
 	"list configmaps in roster-system":                            "test/invitations: the kept reports of an organization",
 	"delete apitokens.roster.dev":                                 "controllers/token: a token goes 30 days after its end",
