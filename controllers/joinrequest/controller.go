@@ -22,6 +22,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/finalizer"
+	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
 	"github.com/roster-dev/roster/internal/upkeep"
@@ -55,8 +56,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		Watches(&v1alpha1.Team{}, handler.EnqueueRequestsFromMapFunc(r.ofTeam), builder.WithPredicates(comesOrGoes())).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.ofOrganization),
 			builder.WithPredicates(comesOrGoes())).
-		Watches(&rbacv1.ClusterRole{}, handler.EnqueueRequestsFromMapFunc(ofRequester), builder.WithPredicates(isOfRequester())).
-		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(ofRequester), builder.WithPredicates(isOfRequester())).
+		Watches(&rbacv1.ClusterRole{}, upkeep.ForNamed(rbac.RequestOfJoinRequester)).
+		Watches(&rbacv1.RoleBinding{}, upkeep.ForNamed(rbac.RequestOfJoinRequester)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrentRequests}).
 		Complete(r)
 }

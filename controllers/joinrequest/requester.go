@@ -6,10 +6,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
@@ -67,23 +64,4 @@ func (r *Reconciler) hideFromRequester(ctx context.Context, request *v1alpha1.Jo
 		}
 	}
 	return nil
-}
-
-// isOfRequester lets through the ClusterRoles and RBAC RoleBindings by which requests are seen by who made them.
-func isOfRequester() predicate.Predicate {
-	return predicate.NewPredicateFuncs(func(object client.Object) bool {
-		_, _, found := rbac.RequestOfJoinRequester(object.GetName())
-		return found
-	})
-}
-
-// ofRequester is the request that a ClusterRole or an RBAC RoleBinding shows to who made it.
-func ofRequester(_ context.Context, object client.Object) []reconcile.Request {
-	organization, name, found := rbac.RequestOfJoinRequester(object.GetName())
-	if !found {
-		return nil
-	}
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{
-		Namespace: v1alpha1.OrganizationNamespace(organization), Name: name,
-	}}}
 }

@@ -26,6 +26,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/finalizer"
+	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
 	"github.com/roster-dev/roster/internal/token"
@@ -79,7 +80,7 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		For(&v1alpha1.APIToken{}, builder.WithPredicates(tokenMatters())).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.ofOrganization),
 			builder.WithPredicates(policyMatters())).
-		Watches(&rbacv1.ClusterRole{}, handler.EnqueueRequestsFromMapFunc(ofReader), builder.WithPredicates(isReader())).
+		Watches(&rbacv1.ClusterRole{}, upkeep.ForNamed(rbac.TokenOfReader)).
 		WatchesRawSource(source.Kind(r.Kept.Cache, metadataOf("Secret"), ofOwner)).
 		WatchesRawSource(source.Kind(r.Kept.Cache, metadataOf("ServiceAccount"), ofOwner)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrentTokens}).

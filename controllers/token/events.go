@@ -4,14 +4,12 @@ import (
 	"context"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
-	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -53,22 +51,4 @@ func tokenMatters() predicate.Predicate {
 		return before.Annotations[v1alpha1.AnnotationRotate] != after.Annotations[v1alpha1.AnnotationRotate] ||
 			!before.Status.LastUsedAt.Equal(after.Status.LastUsedAt) || isHeldBack(before) != isHeldBack(after)
 	}})
-}
-
-// isReader lets through the ClusterRoles by which tokens' Secrets are read.
-func isReader() predicate.Predicate {
-	return predicate.NewPredicateFuncs(func(object client.Object) bool {
-		_, _, found := rbac.TokenOfReader(object.GetName())
-		return found
-	})
-}
-
-func ofReader(_ context.Context, object client.Object) []reconcile.Request {
-	organization, name, found := rbac.TokenOfReader(object.GetName())
-	if !found {
-		return nil
-	}
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{
-		Namespace: v1alpha1.OrganizationNamespace(organization), Name: name,
-	}}}
 }
