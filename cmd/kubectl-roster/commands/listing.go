@@ -100,12 +100,8 @@ func (l *listing) show(ctx context.Context, from rest.Interface, query query) er
 		return err
 	case printer == nil && len(found.Rows) == 0 && query.namespace == "":
 		return l.note("No %s found", l.resource)
-	case printer == nil && len(found.Rows) == 0 && query.isWhole() && l.kind.Kind == "Member":
-		// Who owns an organization is in it.
-		return l.note("No %s found in %s: there is no such organization (your own: kubectl roster profile)", l.resource,
-			query.namespace)
 	case printer == nil && len(found.Rows) == 0:
-		return l.note("No %s found in %s", l.resource, query.namespace)
+		return l.note("No %s found in %s%s", l.resource, query.namespace, query.ifNone)
 	}
 	if err := l.printAll(&found.Table); err != nil {
 		return err

@@ -44,8 +44,10 @@ func (o *members) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if o.search != "" {
-		query.choose = func(member *unstructured.Unstructured) choice { return chooseMember(o.search, member) }
+	query.choose = func(member *unstructured.Unstructured) choice { return chooseMember(o.search, member) }
+	if o.search == "" && query.selector == "" {
+		// Who owns an organization is in it.
+		query.ifNone = ": there is no such organization (your own: kubectl roster profile)"
 	}
 	return o.show(ctx, server, query)
 }

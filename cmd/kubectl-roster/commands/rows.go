@@ -36,10 +36,9 @@ type query struct {
 	chunk int64
 	// choose looks at each row; nil takes all.
 	choose func(*unstructured.Unstructured) choice
+	// ifNone ends the sentence that there are no rows, with what that means.
+	ifNone string
 }
-
-// isWhole says that nothing is left out of what the server has.
-func (q query) isWhole() bool { return q.selector == "" && q.choose == nil }
 
 // answer is what a query came to.
 type answer struct {
