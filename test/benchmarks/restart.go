@@ -32,25 +32,10 @@ func (s *stage) measureRestart(ctx context.Context, results *results) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if results.writes, err = s.writesSince(begin); err != nil {
-		return err
+	if results.writes, err = s.cluster.WritesSince(environment.ManagerUser, begin); err != nil {
+		return fmt.Errorf("read the audit log: %w", err)
 	}
 	after, err := highWater(s.manager.PID())
 	results.memoryBefore, results.memoryAfter = before, after
 	return err
-}
-
-// writesSince are the requests of the manager that changed something.
-func (s *stage) writesSince(begin time.Time) ([]environment.AuditedRequest, error) {
-	all, err := s.cluster.Writes(environment.ManagerUser)
-	if err != nil {
-		return nil, fmt.Errorf("read the audit log: %w", err)
-	}
-	var later []environment.AuditedRequest
-	for _, write := range all {
-		if write.Time.After(begin) {
-			later = append(later, write)
-		}
-	}
-	return later, nil
 }

@@ -104,7 +104,8 @@ func rightsIn(namespace string, rules []rbacv1.PolicyRule) []right {
 	return rights
 }
 
-// expectRightsUsed expects that the manager has used each right that config/rbac gives it, here or as it is said elsewhere. It is asked when all specs have run.
+// expectRightsUsed expects that the manager has used each right that config/rbac gives it, here or as it is said elsewhere.
+// It is asked when all specs have run.
 func expectRightsUsed(ctx context.Context, owned *environment.Cluster) {
 	GinkgoHelper()
 	requests, err := owned.Requests(environment.ManagerUser)

@@ -45,6 +45,12 @@ func (r AuditedRequest) String() string {
 // Eventually.
 func (c *Cluster) Writes(user string) ([]AuditedRequest, error) { return c.audited(user, isWrite) }
 
+// WritesSince lists those that came from an instant on, and not those before it that were answered after it.
+func (c *Cluster) WritesSince(user string, begin time.Time) ([]AuditedRequest, error) {
+	writes, err := c.Writes(user)
+	return slices.DeleteFunc(writes, func(write AuditedRequest) bool { return write.Time.Before(begin) }), err
+}
+
 // Requests lists what a user wrote and read so far, as far as the audit log tells; see Options.AuditManager.
 func (c *Cluster) Requests(user string) ([]AuditedRequest, error) {
 	return c.audited(user, func(*auditv1.Event) bool { return true })

@@ -1,18 +1,19 @@
 package environment
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -150,19 +151,16 @@ func authorityIsTrusted(ctx context.Context, reader client.Reader) error {
 // trial writes what no one keeps, to learn which webhooks the API server asks.
 type trial struct {
 	client.Client
-	warnings []string
+	warnings bytes.Buffer
 }
 
 func (c *Cluster) newTrial() (*trial, error) {
 	made, config := &trial{}, c.Admin()
-	config.WarningHandler = made
+	config.WarningHandler = rest.NewWarningWriter(&made.warnings, rest.WarningWriterOptions{})
 	var err error
 	made.Client, err = client.New(config, client.Options{})
 	return made, err
 }
-
-// HandleWarningHeader implements rest.WarningHandler.
-func (t *trial) HandleWarningHeader(_ int, _, text string) { t.warnings = append(t.warnings, text) }
 
 // write makes an Organization as a dry run. Where they are asked, one webhook stamps it with its author, and the other warns
 // of the Role that isn't there.
@@ -174,10 +172,9 @@ func (t *trial) write(ctx context.Context) (stamped, warned bool, err error) {
 			"owners": []any{"ana@webhook.example"}, "membership": map[string]any{"defaultRoles": []any{missingRole}},
 		},
 	}}
-	t.warnings = nil
+	t.warnings.Reset()
 	err = t.Create(ctx, organization, &client.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-	warned = slices.ContainsFunc(t.warnings, func(text string) bool { return strings.Contains(text, missingRole) })
-	return organization.GetAnnotations()[changedBy] != "", warned, err
+	return organization.GetAnnotations()[changedBy] != "", strings.Contains(t.warnings.String(), missingRole), err
 }
 
 // isAnswered says which webhook isn't asked, or can't be.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -114,10 +113,9 @@ func isReady(object status.Object) bool {
 	return ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == object.GetGeneration()
 }
 
-// writesSince are the manager's writes from an instant on, and not those before it that were answered after it.
+// writesSince are the manager's writes from an instant on.
 func (i *installation) writesSince(begin time.Time) ([]environment.AuditedRequest, error) {
-	writes, err := i.cluster.Writes(environment.ManagerUser)
-	return slices.DeleteFunc(writes, func(write environment.AuditedRequest) bool { return write.Time.Before(begin) }), err
+	return i.cluster.WritesSince(environment.ManagerUser, begin)
 }
 
 // bindingWritesSince are those of them that are about RBAC RoleBindings.
