@@ -140,7 +140,7 @@ type RoleBindingOutcome struct {
 type evaluation struct {
 	index      *index
 	now        time.Time
-	assumed    Assumptions
+	unhindered bool // see evaluateUnhindered
 	lineage    []*v1alpha1.Organization
 	owners     []sets.Set[string]
 	requireMFA bool
@@ -154,23 +154,17 @@ type evaluation struct {
 
 // Evaluate says who may do what in an organization at an instant, and why.
 func Evaluate(world World, organization string, now time.Time) Result {
-	return EvaluateAssuming(world, organization, now, Assumptions{})
+	return evaluate(world, organization, now, false)
 }
 
-// Assumptions are what an evaluation takes for granted, to ask what a change could come to.
-type Assumptions struct {
-	// Ungated: nobody is held back, whether deactivated or without a second factor.
-	Ungated bool
-	// ListedAreMembers: whom a Team or a RoleBinding lists is a member of the organization.
-	ListedAreMembers bool
-	// MaintainersJoin: a team's maintainers are members of it, which they may make themselves.
-	MaintainersJoin bool
-	// NamespacesAreThere: what is granted in a project counts although its namespaces can't be used yet.
-	NamespacesAreThere bool
+// evaluateUnhindered is Evaluate as if nothing kept anything from being in force that may go without asking again: nobody is
+// held back, whether deactivated or without a second factor, and the namespaces of projects are there. It grants nothing to
+// APITokens, which never hold more than their users.
+func evaluateUnhindered(world World, organization string, now time.Time) Result {
+	return evaluate(world, organization, now, true)
 }
 
-// EvaluateAssuming is Evaluate with some things taken for granted.
-func EvaluateAssuming(world World, organization string, now time.Time, assumed Assumptions) Result {
+func evaluate(world World, organization string, now time.Time, unhindered bool) Result {
 	index := newIndex(world)
 	lineage := LineageOf(index.organizations, organization)
 	result := Result{
@@ -191,7 +185,7 @@ func EvaluateAssuming(world World, organization string, now time.Time, assumed A
 		return result
 	}
 	result.Namespace = index.organizationNamespace(organization)
-	evaluation := newEvaluation(index, lineage, now, assumed, result)
+	evaluation := newEvaluation(index, lineage, now, unhindered, result)
 	evaluation.addMembers()
 	evaluation.addMembershipOutcomes()
 	evaluation.addTeams()
@@ -203,19 +197,19 @@ func EvaluateAssuming(world World, organization string, now time.Time, assumed A
 }
 
 func newEvaluation(
-	index *index, lineage *Lineage, now time.Time, assumed Assumptions, result Result,
+	index *index, lineage *Lineage, now time.Time, unhindered bool, result Result,
 ) *evaluation {
 	e := &evaluation{
-		index:    index,
-		now:      now,
-		assumed:  assumed,
-		lineage:  lineage.Organizations,
-		places:   map[string]place{},
-		scopes:   map[string]*Scope{},
-		children: map[string]map[string][]*v1alpha1.Team{},
-		others:   map[string]*evaluation{},
-		included: map[RoleReference]sets.Set[RoleReference]{},
-		result:   result,
+		index:      index,
+		now:        now,
+		unhindered: unhindered,
+		lineage:    lineage.Organizations,
+		places:     map[string]place{},
+		scopes:     map[string]*Scope{},
+		children:   map[string]map[string][]*v1alpha1.Team{},
+		others:     map[string]*evaluation{},
+		included:   map[RoleReference]sets.Set[RoleReference]{},
+		result:     result,
 	}
 	e.addGates(lineage)
 	return e
@@ -229,7 +223,7 @@ func MemberOf(world World, organization, user string, now time.Time) (member Mem
 	if lineage == nil {
 		return Member{}, false
 	}
-	e := newEvaluation(index, lineage, now, Assumptions{}, Result{})
+	e := newEvaluation(index, lineage, now, false, Result{})
 	return e.member(user)
 }
 
@@ -252,7 +246,7 @@ func (e *evaluation) changesAt(instant time.Time) {
 
 func (e *evaluation) addGates(lineage *Lineage) {
 	requiresMFA := func(organization *v1alpha1.Organization) bool { return organization.Spec.RequireMFA }
-	e.requireMFA = !e.assumed.Ungated && slices.ContainsFunc(lineage.Gates, requiresMFA)
+	e.requireMFA = !e.unhindered && slices.ContainsFunc(lineage.Gates, requiresMFA)
 	for _, organization := range e.lineage {
 		owners := sets.New[string]()
 		for _, owner := range organization.Spec.Owners {

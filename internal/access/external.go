@@ -25,7 +25,7 @@ func (e *evaluation) addExternalTeam(to bindingTarget, subject v1alpha1.Subject,
 	team := home.index.teams[subject.Organization][subject.Name]
 	via := append(joinRequestOf(to.binding), to.via...)
 	for _, source := range home.teamSources(subject.Organization, team) {
-		users := slices.DeleteFunc(home.teamMembers(source.team), func(user string) bool {
+		users := slices.DeleteFunc(home.actingMembers(source.team.Spec.Members), func(user string) bool {
 			return e.gate(user) != "" || e.isShutOut(user)
 		})
 		e.give(to, userSubjects(users), to.scope, append(slices.Clone(via), source.via...))
@@ -55,7 +55,7 @@ func (e *evaluation) homeOf(subject v1alpha1.Subject) *evaluation {
 	var home *evaluation
 	lineage := LineageOf(e.index.organizations, subject.Organization)
 	if lineage != nil && lineage.Organizations[0].DeletionTimestamp == nil {
-		home = newEvaluation(e.index, lineage, e.now, e.assumed, Result{})
+		home = newEvaluation(e.index, lineage, e.now, e.unhindered, Result{})
 	}
 	e.others[subject.Organization] = home
 	return home

@@ -14,8 +14,6 @@ import (
 type Gain struct {
 	// Organization in which it takes effect.
 	Organization string
-	// Written is the organization of the object that names the role: the same one, or one above.
-	Written string
 	// Role that is granted.
 	Role RoleReference
 	// Subject is one of those who gain it.
@@ -25,15 +23,13 @@ type Gain struct {
 }
 
 // Gains says which roles a change of the world newly grants in an organization at some instants, one of those who gain it for
-// each. What is granted in the whole organization covers its projects, those to come too; what ends covers nothing
-// that lasts longer. Nobody is taken for held back, since what holds somebody back may be lifted without asking again.
-func Gains(before, after World, organization string, instants []time.Time, assumed Assumptions) []Gain {
-	assumed.Ungated, assumed.NamespacesAreThere = true, true
+// each. A role in the whole organization covers its projects, those to come too; a grant that ends covers nothing
+// that lasts longer. It asks for what could be, since neither a gate that is lifted nor a namespace that comes is asked about
+// again.
+func Gains(before, after World, organization string, instants []time.Time) []Gain {
 	var gains []Gain
 	for _, instant := range instants {
-		for _, way := range waysToGain(assumed) {
-			gains = append(gains, gainsAt(before, after, organization, instant, way)...)
-		}
+		gains = append(gains, gainsAt(before, after, organization, instant)...)
 	}
 	return distinctGains(gains)
 }
@@ -51,20 +47,10 @@ func Beginnings(world World, instants []time.Time) []time.Time {
 	return slices.CompactFunc(instants, time.Time.Equal)
 }
 
-// waysToGain: who gains something gains it for sure, or once a member of the organization, or once a member of a team.
-func waysToGain(assumed Assumptions) []Assumptions {
-	if !assumed.ListedAreMembers {
-		return []Assumptions{assumed}
-	}
-	certain, joining := assumed, assumed
-	certain.ListedAreMembers, joining.MaintainersJoin = false, true
-	return []Assumptions{certain, assumed, joining}
-}
-
-func gainsAt(before, after World, organization string, instant time.Time, assumed Assumptions) []Gain {
-	held := coverageOf(EvaluateAssuming(before, organization, instant, assumed))
+func gainsAt(before, after World, organization string, instant time.Time) []Gain {
+	held := coverageOf(evaluateUnhindered(before, organization, instant))
 	var gains []Gain
-	for _, grant := range EvaluateAssuming(after, organization, instant, assumed).Grants {
+	for _, grant := range evaluateUnhindered(after, organization, instant).Grants {
 		if gain, found := held.gain(organization, grant); found {
 			gains = append(gains, gain)
 		}
@@ -98,7 +84,7 @@ func coverageOf(result Result) coverage {
 	return held
 }
 
-// gain says whether a grant gives anybody more than is held. Who maintains a team is asked for as its member.
+// gain says whether a grant gives anybody more than is held. A team's maintainers need no more than being named.
 func (c coverage) gain(organization string, grant Grant) (Gain, bool) {
 	if grant.Role == (RoleReference{Name: v1alpha1.RoleTeamMaintainer}) && grant.Scope.Organization && !grant.Scope.AllProjects {
 		return Gain{}, false
@@ -108,25 +94,10 @@ func (c coverage) gain(organization string, grant Grant) (Gain, bool) {
 			continue
 		}
 		return Gain{
-			Organization: organization, Written: grant.Written(organization), Role: grant.Role, Subject: subject,
-			Via: grant.Via,
+			Organization: organization, Role: grant.Role, Subject: subject, Via: grant.Via,
 		}, true
 	}
 	return Gain{}, false
-}
-
-// Written is the organization of the object that names the role, of a grant in the given one.
-func (g Grant) Written(organization string) string {
-	if len(g.Via) == 0 {
-		return organization
-	}
-	if g.Via[0].Kind == KindOrganization {
-		return g.Via[0].Name
-	}
-	if written, ok := v1alpha1.OrganizationOf(g.Via[0].Namespace); ok {
-		return written
-	}
-	return organization
 }
 
 func (c coverage) covers(key roleOfSubject, grant Grant) bool {
@@ -160,7 +131,7 @@ func endsBefore(end, other time.Time) bool {
 func distinctGains(gains []Gain) []Gain {
 	byPlace := func(a, b Gain) int {
 		return cmp.Or(
-			cmp.Compare(a.Organization, b.Organization), cmp.Compare(a.Written, b.Written),
+			cmp.Compare(a.Organization, b.Organization),
 			cmp.Compare(a.Role.Organization, b.Role.Organization), cmp.Compare(a.Role.Name, b.Role.Name),
 		)
 	}

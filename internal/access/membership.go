@@ -152,7 +152,7 @@ func sourceAt(at, level int) v1alpha1.GrantSource {
 func (e *evaluation) gate(user string) v1alpha1.SuspensionReason {
 	person := e.index.people[user]
 	switch {
-	case e.assumed.Ungated:
+	case e.unhindered:
 		return ""
 	case person.deactivated:
 		return v1alpha1.SuspendedDeactivated
@@ -164,11 +164,7 @@ func (e *evaluation) gate(user string) v1alpha1.SuspensionReason {
 
 // mayAct says whether the user is a member of the organization whom nothing holds back.
 func (e *evaluation) mayAct(user string) bool {
-	return e.isMember(user) && e.gate(user) == ""
-}
-
-func (e *evaluation) isMember(user string) bool {
-	return e.assumed.ListedAreMembers || e.placeHere(user).member
+	return e.placeHere(user).member && e.gate(user) == ""
 }
 
 // placeHere is the user's place in the organization itself, worked out once.

@@ -441,10 +441,11 @@ func (d *drawer) drawCatalogue() {
 	}
 }
 
-// addRole adds a Role that mostly includes nothing, else one or two others, itself too.
+// addRole adds a Role that mostly includes nothing, else one or two others, itself too. What maintainers of teams hold includes
+// nothing: naming a maintainer takes no right to give a role.
 func (d *drawer) addRole(namespace, name string) {
 	object := &v1alpha1.Role{ObjectMeta: d.meta(namespace, name)}
-	if d.oneIn(3) {
+	if name != v1alpha1.RoleTeamMaintainer && d.oneIn(3) {
 		object.Spec.Includes = some(d, 2, append(everyRole[:6:6], "absent")...)
 	}
 	d.world.Roles = append(d.world.Roles, object)

@@ -46,7 +46,7 @@ func HeldBack(world World, organization string, now time.Time) func(user string)
 	if lineage == nil {
 		return func(string) bool { return true }
 	}
-	e := newEvaluation(index, lineage, now, Assumptions{}, Result{})
+	e := newEvaluation(index, lineage, now, false, Result{})
 	return func(user string) bool { return e.gate(user) != "" || e.endsClimb(user) }
 }
 

@@ -106,7 +106,7 @@ func (e *evaluation) give(to bindingTarget, subjects []rbacv1.Subject, scope *Sc
 // mayGet says whether a user gets what a binding at a level gives: a member both of the organization where the binding
 // is written and of this one, whom nothing holds back.
 func (e *evaluation) mayGet(user string, level int) bool {
-	return e.mayAct(user) && (level == 0 || e.assumed.ListedAreMembers || e.placeAt(user, level).member)
+	return e.mayAct(user) && (level == 0 || e.placeAt(user, level).member)
 }
 
 func (e *evaluation) addUserSubject(to bindingTarget, user string, outcome *RoleBindingOutcome) {
@@ -129,7 +129,7 @@ func (e *evaluation) addTeamSubject(to bindingTarget, name string, outcome *Role
 		return
 	}
 	for _, source := range e.teamSources(organization, team) {
-		users := e.teamMembers(source.team)
+		users := e.actingMembers(source.team.Spec.Members)
 		users = slices.DeleteFunc(users, func(user string) bool { return !e.mayGet(user, to.level) })
 		subjects := userSubjects(users)
 		if group := source.team.Spec.IdentityGroup; group != "" && to.level == 0 && !e.requireMFA {

@@ -1,6 +1,10 @@
 package access
 
-import "github.com/roster-dev/roster/api/v1alpha1"
+import (
+	"k8s.io/apimachinery/pkg/util/sets"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
 
 // Roles finds Roles by name from where the name is written.
 type Roles struct {
@@ -21,6 +25,19 @@ func (r *Roles) Find(organization string, name v1alpha1.RoleName) *v1alpha1.Role
 		return nil
 	}
 	return role
+}
+
+// Names are those of the organization's own Roles and of the Roles that it inherits, sorted, without the catalogue's.
+func (r *Roles) Names(organization string) []v1alpha1.RoleName {
+	names := sets.New[v1alpha1.RoleName]()
+	if found := LineageOf(r.index.organizations, organization); found != nil {
+		for _, at := range found.Organizations {
+			for name := range r.index.roles[at.Name] {
+				names.Insert(v1alpha1.RoleName(name))
+			}
+		}
+	}
+	return sets.List(names)
 }
 
 // Holder returns the Role that holds a name in an organization ("" for the catalogue), which may be going, or nil where

@@ -39,7 +39,7 @@ func (e *evaluation) isNowhere(scope *Scope) bool {
 	if scope.Organization || len(scope.Namespaces) > 0 {
 		return false
 	}
-	return !e.assumed.NamespacesAreThere || !scope.AllProjects && len(scope.Projects) == 0
+	return !e.unhindered || !scope.AllProjects && len(scope.Projects) == 0
 }
 
 // scopeOf is all namespaces of some projects, and the organization's own where that is meant. One scope is shared by

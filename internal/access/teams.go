@@ -34,7 +34,7 @@ func (e *evaluation) addTeam(team *v1alpha1.Team) {
 	scope := e.scopeOf(projects, breadthOf(team.Spec.AllProjects))
 	reached := sets.New[string]()
 	for _, source := range e.teamSources(e.lineage[0].Name, team) {
-		users := e.teamMembers(source.team)
+		users := e.actingMembers(source.team.Spec.Members)
 		reached.Insert(users...)
 		subjects := userSubjects(users)
 		if group := source.team.Spec.IdentityGroup; group != "" && !e.requireMFA {
@@ -61,15 +61,6 @@ func (e *evaluation) addMaintainers(team *v1alpha1.Team) {
 		Role: ReferenceTo(role), Subjects: userSubjects(e.actingMembers(team.Spec.Maintainers)),
 		Scope: &Scope{Organization: e.result.Namespace != ""}, Via: []ObjectReference{referenceTo(KindTeam, team)},
 	})
-}
-
-// teamMembers are the members of a team who may act.
-func (e *evaluation) teamMembers(team *v1alpha1.Team) []string {
-	listed := team.Spec.Members
-	if e.assumed.MaintainersJoin {
-		listed = slices.Concat(listed, team.Spec.Maintainers)
-	}
-	return e.actingMembers(listed)
 }
 
 // teamSource is a team whose members get what another one is granted, and the chain between the two.

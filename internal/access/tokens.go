@@ -67,11 +67,9 @@ type heldGrant struct {
 }
 
 // addAPITokens grants to tokens what they ask for of what their users hold. It comes last: all that users hold is known.
-// Where it is asked what a change could come to give, tokens are left out, since they never give more than is asked for
-// already.
 func (e *evaluation) addAPITokens() {
 	tokens := e.index.apiTokens[e.lineage[0].Name]
-	if len(tokens) == 0 || e.assumed != (Assumptions{}) {
+	if len(tokens) == 0 || e.unhindered {
 		return
 	}
 	held := e.heldByUsersOf(tokens)

@@ -99,7 +99,7 @@ func (r *review) exceedingRoles(reader client.Reader, token *v1alpha1.APIToken) 
 }
 
 func (r *review) outcome(reader client.Reader, token *v1alpha1.APIToken) (access.APITokenOutcome, error) {
-	world, err := snapshot.Load(r.ctx, reader, r.organization)
+	world, err := snapshot.LoadToken(r.ctx, reader, r.organization, token)
 	if err != nil {
 		return access.APITokenOutcome{}, fmt.Errorf("work out what API token %s asks for: %w", token.Name, err)
 	}

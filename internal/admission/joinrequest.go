@@ -1,11 +1,13 @@
 package admission
 
 import (
+	"fmt"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -158,12 +160,9 @@ func (r *review) checkApproval(request *v1alpha1.JoinRequest) error {
 	if err := r.missingProjects(request.GrantedProjects()); err != nil {
 		return err
 	}
-	may, err := r.mayAssign(string(request.GrantedRole()), r.organization)
-	if err == nil && !may {
-		err = forbidden(ruleMayNotAssign,
-			"spec.decision: approving this grants role %q in organization %s to team %q of organization %s: only who holds "+
-				"\"assign\" on that role there may do that; grant less in spec.granted, or ask an owner of %[2]s",
-			request.GrantedRole(), r.organization, request.Spec.Team.Name, request.Spec.Team.Organization)
-	}
-	return err
+	r.demandHere([]authority.Demand{{
+		Role: request.GrantedRole(), Everywhere: len(request.GrantedProjects()) == 0, Field: "spec.decision",
+		Change: fmt.Sprintf("approving that team %q of organization %s gets it", request.Spec.Team.Name, request.Spec.Team.Organization),
+	}})
+	return nil
 }

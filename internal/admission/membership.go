@@ -10,21 +10,23 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
 // examineMembership asks what the user would come to hold, here and in all organizations below, once the invitation is
 // accepted. It looks at this user alone.
 func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
-	roles := newRoles(before, after)
-	r.expectAssign(roles...)
+	if err := r.demandMembership(before, after); err != nil {
+		return err
+	}
 	if err := r.refuseDuplicate(before, after); err != nil {
 		return err
 	}
 	if err := r.refuseSuspendedOwner(before, after); err != nil {
 		return err
 	}
-	if err := r.missingRoles(roles...); err != nil {
+	if err := r.missingRoles(newRoles(before, after)...); err != nil {
 		return err
 	}
 	organizations, err := r.withDescendants()
@@ -38,7 +40,7 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	if !isInvitation(before) && !isInvitation(after) {
 		return nil
 	}
-	if before != nil && after != nil && resends(before, after) {
+	if before != nil && after != nil && authority.Resends(before, after) {
 		// Who resends gives what the invitation gives, as who made it did: it lasts longer, or is open again.
 		return r.gainByMembership(organizations, unanswered(before), accepted(after))
 	}
@@ -48,10 +50,12 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	return r.gainByMembership(organizations, before, accepted(after))
 }
 
-// resends says whether an invitation is asked to be made anew.
-func resends(before, after client.Object) bool {
-	asked := after.GetAnnotations()[v1alpha1.AnnotationResendInvitation]
-	return asked != "" && asked != before.GetAnnotations()[v1alpha1.AnnotationResendInvitation]
+// demandMembership asks for the right to give the roles that it names, or else the organization's defaults.
+func (r *review) demandMembership(before, after *v1alpha1.Membership) error {
+	organization := &v1alpha1.Organization{}
+	err := r.worldAfter.Get(r.ctx, client.ObjectKey{Name: r.organization}, organization, snapshot.Shared)
+	r.demandHere(authority.OfMembership(before, after, organization.Spec.Membership.DefaultRoles))
+	return client.IgnoreNotFound(err)
 }
 
 // unanswered is a Membership that gives nothing, since nobody has answered.
@@ -80,7 +84,7 @@ func (r *review) gainByMembership(organizations []string, before, after *v1alpha
 		after.CreationTimestamp = metav1.NewTime(r.now)
 	}
 	for _, organization := range organizations {
-		world, err := snapshot.LoadUsers(r.ctx, r.Cached, organization, users)
+		world, err := snapshot.LoadUsers(r.ctx, r.worldBefore, organization, users)
 		if err != nil {
 			return err
 		}
@@ -89,7 +93,7 @@ func (r *review) gainByMembership(organizations []string, before, after *v1alpha
 			return err
 		}
 		r.gains = append(r.gains, access.Gains(r.withMembership(world, before), r.withMembership(world, after), organization,
-			instants, access.Assumptions{})...)
+			instants)...)
 	}
 	return nil
 }
@@ -160,7 +164,7 @@ func newRoles(before, after *v1alpha1.Membership) []v1alpha1.RoleName {
 	case before == nil:
 		return after.Spec.Roles
 	}
-	return added(before.Spec.Roles, after.Spec.Roles)
+	return authority.Added(before.Spec.Roles, after.Spec.Roles)
 }
 
 // pending is a Membership as it will be if an open invitation is accepted. One that was declined, or wasn't answered in

@@ -10,6 +10,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -27,18 +28,19 @@ func (r *review) examineOrganization(before, after *v1alpha1.Organization) error
 	if err := r.checkOrganization(previous, after); err != nil {
 		return err
 	}
+	r.demandHere(authority.OfOrganization(before, after))
+	if before != nil && before.Spec.Parent == after.Spec.Parent && before.Spec.Type == after.Spec.Type {
+		return nil
+	}
 	organizations, err := r.withDescendants()
 	if err != nil {
 		return err
 	}
 	if before == nil {
 		// Whoever makes an organization names its owners; those below may have waited for it.
-		return r.gainIn(organizations[1:], access.Assumptions{})
+		return r.gainIn(organizations[1:])
 	}
-	if all, err := r.mayAssign("", r.organization); err != nil || all {
-		return err
-	}
-	return r.gainIn(organizations, access.Assumptions{})
+	return r.gainIn(organizations)
 }
 
 // checkOrganization looks at what has changed of it.
@@ -58,7 +60,7 @@ func (r *review) checkOrganization(before, after *v1alpha1.Organization) error {
 			return err
 		}
 	}
-	return r.missingRoles(added(before.Spec.Membership.DefaultRoles, after.Spec.Membership.DefaultRoles)...)
+	return r.missingRoles(authority.Added(before.Spec.Membership.DefaultRoles, after.Spec.Membership.DefaultRoles)...)
 }
 
 // refuseTakenNamespace: a namespace of that name that isn't labelled is somebody else's.

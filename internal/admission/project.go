@@ -11,11 +11,12 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
-// examineProject asks who would come to hold something in it: by its name, or by labels that a selector matches. What is
-// granted in the whole organization, or in all projects, was granted for projects to come too.
+// examineProject asks for the right to give what newly reaches the project: by its name, or by labels that a selector
+// matches.
 func (r *review) examineProject(before, after *v1alpha1.Project) error {
 	if after == nil {
 		return nil
@@ -24,16 +25,20 @@ func (r *review) examineProject(before, after *v1alpha1.Project) error {
 	if before != nil {
 		had = before.NamespaceNames()
 	}
-	for _, name := range added(had, after.NamespaceNames()) {
+	for _, name := range authority.Added(had, after.NamespaceNames()) {
 		if err := r.checkProjectNamespace(name, after); err != nil {
 			return err
 		}
 	}
-	all, err := r.givesAll()
-	if err != nil || all {
-		return err
+	var teams v1alpha1.TeamList
+	var bindings v1alpha1.RoleBindingList
+	for _, list := range []client.ObjectList{&teams, &bindings} {
+		if err := r.worldAfter.List(r.ctx, list, client.InNamespace(after.Namespace), snapshot.Shared); err != nil {
+			return err
+		}
 	}
-	return r.gainIn([]string{r.organization}, listed)
+	r.demandHere(authority.OfProject(before, after, snapshot.Pointers(teams.Items), snapshot.Pointers(bindings.Items), r.now))
+	return nil
 }
 
 func (r *review) checkProjectNamespace(name string, project *v1alpha1.Project) error {

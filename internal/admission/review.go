@@ -37,12 +37,15 @@ type review struct {
 	ctx context.Context
 	// organization that the object belongs to, or is.
 	organization string
-	// before and after read the world without the change and with it.
+	// worldBefore and worldAfter read one state of the world, without the change and with it, so that no change that
+	// somebody else makes meanwhile counts as this author's.
 	worldBefore, worldAfter client.Reader
 	now                     time.Time
 
-	// dangling are references to what doesn't exist, and gains what the change newly grants.
+	// dangling are references to what doesn't exist.
 	dangling []string
+	// demands are the rights that the change takes by itself, and gains what it uncovers.
+	demands  []demand
 	gains    []access.Gain
 	warnings []string
 	// answers of the API server to what was asked, which wait for it.
@@ -60,13 +63,10 @@ func newReview(ctx context.Context, validator *Validator, change change) *review
 	if _, ok := change.any().(*v1alpha1.Organization); ok {
 		r.organization = change.any().GetName()
 	}
-	r.read(validator.Cached)
+	world := snapshot.Once(validator.Cached)
+	r.worldBefore = snapshot.Replacing(world, r.any(), r.before)
+	r.worldAfter = snapshot.Replacing(world, r.any(), r.after)
 	return r
-}
-
-func (r *review) read(reader client.Reader) {
-	r.worldBefore = snapshot.Replacing(reader, r.any(), r.before)
-	r.worldAfter = snapshot.Replacing(reader, r.any(), r.after)
 }
 
 // decide returns a refusal, another error where it couldn't decide, or nothing.
@@ -74,7 +74,7 @@ func (r *review) decide() error {
 	if r.isQuiet() || r.after == nil && r.isCleanup() {
 		return nil
 	}
-	for _, look := range []func() error{r.home, r.examine, r.askForDangling, r.askForGains} {
+	for _, look := range []func() error{r.home, r.examine, r.askForDangling, r.askForDemands, r.askForGains} {
 		if err := look(); err != nil {
 			return err
 		}
@@ -181,21 +181,17 @@ func (r *review) askForDangling() error {
 	return nil
 }
 
-// askForGains: nobody gives what they may not give, whoever gains it. Who changes what is inherited below needs the right
-// where it is written; who uncovers what is inherited needs it where it takes effect.
+// askForGains: nobody uncovers what they may not give, wherever it takes effect.
 func (r *review) askForGains() error {
 	for _, gain := range r.gains {
 		may, err := r.mayAssign(gain.Role.Name, gain.Organization)
-		if err == nil && !may && gain.Written == r.organization && gain.Organization != gain.Written {
-			may, err = r.mayAssign(gain.Role.Name, gain.Written)
-		}
 		if err != nil {
 			return err
 		}
 		if !may {
 			return forbidden(ruleMayNotAssign,
-				"this would newly grant role %q in organization %s to %s %q (by %s): only who holds \"assign\" on that "+
-					"role there may do that; ask an owner of %[2]s", gain.Role.Name, gain.Organization,
+				"this would newly grant role %q in organization %s to %s %q (by %s): that takes the verb \"assign\" on the role "+
+					"in that organization; ask an owner of %[2]s", gain.Role.Name, gain.Organization,
 				strings.ToLower(gain.Subject.Kind), gain.Subject.Name, chain(gain.Via))
 		}
 	}
@@ -213,17 +209,6 @@ func chain(via []access.ObjectReference) string {
 // mayAssign says whether the author may give a role in an organization; with no role: every role.
 func (r *review) mayAssign(role, organization string) (bool, error) {
 	return r.answer(assignment(role, organization))()
-}
-
-// expectAssign asks whether the author may give roles here while it is found out whether the change gives them, so that
-// nobody waits for the one after the other.
-func (r *review) expectAssign(roles ...v1alpha1.RoleName) {
-	for _, role := range roles {
-		if role != v1alpha1.RoleNone {
-			answer := r.answer(assignment(string(role), r.organization))
-			go func() { _, _ = answer() }()
-		}
-	}
 }
 
 func assignment(role, organization string) authorizationv1.ResourceAttributes {
@@ -264,7 +249,7 @@ func (r *review) ask(asked authorizationv1.ResourceAttributes) (bool, error) {
 }
 
 // gainIn finds what the change newly grants in some organizations.
-func (r *review) gainIn(organizations []string, assumed access.Assumptions) error {
+func (r *review) gainIn(organizations []string) error {
 	for _, organization := range organizations {
 		before, err := snapshot.LoadCautiously(r.ctx, r.worldBefore, organization)
 		if err != nil {
@@ -278,7 +263,7 @@ func (r *review) gainIn(organizations []string, assumed access.Assumptions) erro
 		if err != nil {
 			return err
 		}
-		r.gains = append(r.gains, access.Gains(before, after, organization, asked, assumed)...)
+		r.gains = append(r.gains, access.Gains(before, after, organization, asked)...)
 	}
 	return nil
 }
@@ -300,53 +285,10 @@ func (r *review) instants(world access.World, others []time.Time) ([]time.Time, 
 	return []time.Time{r.now}, err
 }
 
-// givesAll says whether the author may give every role in the organization, so that nothing that its objects grant need be
-// looked at. Everybody else is judged by what the API server holds now: who changes two objects one right after the other
-// must not get past the second question because the first change hasn't arrived here yet.
-func (r *review) givesAll() (bool, error) {
-	all, err := r.mayAssign("", r.organization)
-	if err == nil && !all {
-		r.read(freshReader{Reader: r.Cached, live: r.Live})
-	}
-	return all, err
-}
-
-// freshReader reads from the API server what people write that grants something, and all else from the caches.
-type freshReader struct {
-	client.Reader
-	live client.Reader
-}
-
-// List reads many.
-func (f freshReader) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
-	var asked client.ListOptions
-	asked.ApplyOptions(options)
-	switch list.(type) {
-	case *v1alpha1.TeamList, *v1alpha1.ProjectList, *v1alpha1.RoleList, *v1alpha1.RoleBindingList:
-		if asked.FieldSelector == nil {
-			return f.live.List(ctx, list, client.InNamespace(asked.Namespace))
-		}
-	}
-	return f.Reader.List(ctx, list, options...)
-}
-
 // withDescendants are the organization and all below it.
 func (r *review) withDescendants() ([]string, error) {
-	descendants, err := snapshot.Descendants(r.ctx, r.Cached, r.organization)
+	descendants, err := snapshot.Descendants(r.ctx, r.worldAfter, r.organization)
 	return append([]string{r.organization}, descendants...), err
-}
-
-// added are the values of a list that weren't in it before, once each.
-func added[T comparable](before, after []T) []T {
-	known := sets.New(before...)
-	var result []T
-	for _, value := range after {
-		if !known.Has(value) {
-			known.Insert(value)
-			result = append(result, value)
-		}
-	}
-	return result
 }
 
 // missingRoles notes the names that mean no Role where they are written.
@@ -363,7 +305,8 @@ func (r *review) missingRoles(names ...v1alpha1.RoleName) error {
 	if err != nil || !slices.ContainsFunc(names, isMissing(roles)) {
 		return err
 	}
-	roles, err = snapshot.LoadRoles(r.ctx, freshReader{Reader: r.Cached, live: r.Live}, r.organization)
+	// One that was made a moment ago, by the same kubectl apply perhaps, may not be in the caches yet.
+	roles, err = snapshot.LoadRoles(r.ctx, r.Live, r.organization)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/text"
@@ -26,22 +27,12 @@ func (r *review) examineRole(before, after *v1alpha1.Role) error {
 			return err
 		}
 	}
-	if _, err := r.givesAll(); err != nil {
-		return err
-	}
 	if after != nil {
 		if err := r.examineRules(before, after); err != nil {
 			return err
 		}
 	}
-	organizations, err := r.withDescendants()
-	if err != nil {
-		return err
-	}
-	if err := r.gainIn(organizations, listed); err != nil {
-		return err
-	}
-	return r.gainByWidening(organizations)
+	return r.demandWidened(before, after)
 }
 
 // refuseTakenName: a name that the catalogue or an organization above uses means that Role.
@@ -67,6 +58,10 @@ func (r *review) refuseTakenName(role *v1alpha1.Role) error {
 // examineRules: what a Role newly allows its author must hold, or escalate.
 func (r *review) examineRules(before, after *v1alpha1.Role) error {
 	now := rbac.Compile(after, snapshot.NewSources(r.ctx, r.worldAfter))
+	if len(now.MissingRoles) > 0 {
+		// One that was made a moment ago, by the same kubectl apply perhaps, may not be in the caches yet.
+		now = rbac.Compile(after, snapshot.NewSources(r.ctx, snapshot.Replacing(r.Live, r.any(), r.after)))
+	}
 	if now.Cycle {
 		return invalid(ruleIncludesCycle,
 			"spec.includes: %q leads back to this Role by way of %s; take one of the includes out", after.Name,
@@ -76,10 +71,10 @@ func (r *review) examineRules(before, after *v1alpha1.Role) error {
 	if before != nil {
 		had = rbac.Compile(before, snapshot.NewSources(r.ctx, r.worldBefore))
 	}
-	for _, name := range added(had.MissingRoles, now.MissingRoles) {
+	for _, name := range authority.Added(had.MissingRoles, now.MissingRoles) {
 		r.dangling = append(r.dangling, fmt.Sprintf("role %q", name))
 	}
-	for _, name := range added(had.MissingClusterRoles, now.MissingClusterRoles) {
+	for _, name := range authority.Added(had.MissingClusterRoles, now.MissingClusterRoles) {
 		r.dangling = append(r.dangling, fmt.Sprintf("ClusterRole %q", name))
 	}
 	return r.askForRules(had, now)
@@ -194,51 +189,4 @@ func (r *review) rulesOf(clusterRole string) []rbacv1.PolicyRule {
 		return nil
 	}
 	return found.Rules
-}
-
-// gainByWidening takes whoever holds a Role that allows more than before for one who gains it: this one, and all that
-// include it. One that is made again comes back to those that went on including its name.
-func (r *review) gainByWidening(organizations []string) error {
-	for _, organization := range organizations {
-		world, err := snapshot.LoadCautiously(r.ctx, r.worldAfter, organization)
-		if err != nil {
-			return err
-		}
-		widened := r.widened(world)
-		if len(widened) == 0 {
-			continue
-		}
-		assumed := access.Assumptions{Ungated: true, ListedAreMembers: true, MaintainersJoin: true, NamespacesAreThere: true}
-		for _, grant := range access.EvaluateAssuming(world, organization, r.now, assumed).Grants {
-			if widened.Has(grant.Role) {
-				r.gains = append(r.gains, access.Gain{
-					Organization: organization, Written: grant.Written(organization), Role: grant.Role,
-					Subject: grant.Subjects[0], Via: grant.Via,
-				})
-			}
-		}
-	}
-	return nil
-}
-
-// widened are the Roles of a world that allow more than before the change.
-func (r *review) widened(world access.World) sets.Set[access.RoleReference] {
-	before, after := snapshot.NewSources(r.ctx, r.worldBefore), snapshot.NewSources(r.ctx, r.worldAfter)
-	found := sets.New[access.RoleReference]()
-	for _, role := range world.Roles {
-		previous := role
-		if client.ObjectKeyFromObject(role) == client.ObjectKeyFromObject(r.any()) {
-			if r.before == nil {
-				continue
-			}
-			previous = as[v1alpha1.Role](r.before)
-		} else if len(role.Spec.Includes) == 0 || role.Namespace == v1alpha1.SystemNamespace {
-			continue
-		}
-		had, now := rbac.Compile(previous, before), rbac.Compile(role, after)
-		if len(uncovered(had.Project, now.Project))+len(uncovered(had.Organization, now.Organization)) > 0 {
-			found.Insert(access.ReferenceTo(role))
-		}
-	}
-	return found
 }

@@ -9,41 +9,26 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
-// examineRoleBinding asks what the subjects would come to hold.
+// examineRoleBinding asks for the right to give the role.
 func (r *review) examineRoleBinding(before, after *v1alpha1.RoleBinding) error {
-	all, err := r.givesAll()
-	if err != nil {
-		return err
-	}
-	previous, wide := &v1alpha1.RoleBinding{}, false
-	if before != nil {
-		previous, wide = before, before.Spec.OrganizationWide
-	}
-	if after != nil {
-		if err := r.checkRoleBinding(previous, after); err != nil {
-			return err
-		}
-		wide = wide || after.Spec.OrganizationWide
-	}
-	if all {
+	r.demandHere(authority.OfRoleBinding(before, after))
+	if after == nil {
 		return nil
 	}
-	organizations := []string{r.organization}
-	if wide {
-		if organizations, err = r.withDescendants(); err != nil {
-			return err
-		}
+	if before == nil {
+		before = &v1alpha1.RoleBinding{}
 	}
-	return r.gainIn(organizations, listed)
+	return r.checkRoleBinding(before, after)
 }
 
 func (r *review) checkRoleBinding(before, after *v1alpha1.RoleBinding) error {
 	for at, subject := range after.Spec.Subjects {
-		if len(added(before.Spec.Subjects, []v1alpha1.Subject{subject})) == 0 {
+		if len(authority.Added(before.Spec.Subjects, []v1alpha1.Subject{subject})) == 0 {
 			continue
 		}
 		if err := r.checkSubject(fmt.Sprintf("spec.subjects[%d]", at), subject); err != nil {
@@ -58,7 +43,7 @@ func (r *review) checkRoleBinding(before, after *v1alpha1.RoleBinding) error {
 			return err
 		}
 	}
-	return r.missingProjects(added(before.Spec.Projects, after.Spec.Projects))
+	return r.missingProjects(authority.Added(before.Spec.Projects, after.Spec.Projects))
 }
 
 func (r *review) checkSubject(field string, subject v1alpha1.Subject) error {

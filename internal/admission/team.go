@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -9,48 +10,34 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
-// listed: whom a Team or a RoleBinding lists is asked for as a member, since becoming one asks for nothing more.
-var listed = access.Assumptions{ListedAreMembers: true}
-
-// examineTeam asks what the team's members, and those who may make themselves members, would come to hold.
+// examineTeam asks for the right to give what the team carries. Its maintainers decide on who is in it.
 func (r *review) examineTeam(before, after *v1alpha1.Team) error {
-	all, err := r.givesAll()
-	if err != nil {
-		return err
-	}
-	if after != nil {
-		if err := r.checkTeam(before, after); err != nil {
-			return err
-		}
-	}
-	if all || r.maintains(before, after) {
+	if after == nil {
 		return nil
 	}
-	organizations, err := r.reachedByTeams()
-	if err != nil {
+	if err := r.checkTeam(before, after); err != nil || r.maintains(before, after) {
 		return err
 	}
-	return r.gainIn(organizations, listed)
-}
-
-// reachedByTeams are the organizations in which a team's members may hold something by it: those below, too, where an
-// organization-wide RoleBinding names a team.
-func (r *review) reachedByTeams() ([]string, error) {
 	var bindings v1alpha1.RoleBindingList
-	namespace := client.InNamespace(v1alpha1.OrganizationNamespace(r.organization))
-	if err := r.worldAfter.List(r.ctx, &bindings, namespace, snapshot.Shared); err != nil {
-		return nil, err
+	if err := r.worldAfter.List(r.ctx, &bindings, client.InNamespace(after.Namespace), snapshot.Shared); err != nil {
+		return err
 	}
-	isTeam := func(subject v1alpha1.Subject) bool { return subject.Kind == v1alpha1.SubjectTeam }
-	for i := range bindings.Items {
-		if spec := &bindings.Items[i].Spec; spec.OrganizationWide && slices.ContainsFunc(spec.Subjects, isTeam) {
-			return r.withDescendants()
+	var failure error
+	find := func(name v1alpha1.ObjectName) *v1alpha1.Team {
+		parent := &v1alpha1.Team{}
+		found, err := r.exists(string(name), parent)
+		if failure = errors.Join(failure, err); !found {
+			return nil
 		}
+		return parent
 	}
-	return []string{r.organization}, nil
+	inherited := authority.InheritedBy(after, find, snapshot.Pointers(bindings.Items), r.now)
+	r.demandHere(authority.OfTeam(before, after, inherited))
+	return failure
 }
 
 // maintains says whether one of the team's maintainers changes who is in it.
@@ -83,7 +70,7 @@ func (r *review) checkTeam(before, after *v1alpha1.Team) error {
 			return err
 		}
 	}
-	return r.missingProjects(added(previous.Spec.Projects, after.Spec.Projects))
+	return r.missingProjects(authority.Added(previous.Spec.Projects, after.Spec.Projects))
 }
 
 // checkTeamParent follows the parents.

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/authority"
 )
 
 // Validator decides on changes of Roster's objects: what needs other objects to be told, and whether somebody would gain
@@ -173,7 +174,7 @@ func (c change) isQuiet() bool {
 		return c.before.GetDeletionTimestamp() != nil
 	}
 	return reflect.DeepEqual(specOf(c.before), specOf(c.after)) &&
-		reflect.DeepEqual(c.before.GetLabels(), c.after.GetLabels()) && !resends(c.before, c.after)
+		reflect.DeepEqual(c.before.GetLabels(), c.after.GetLabels()) && !authority.Resends(c.before, c.after)
 }
 
 // specOf is what somebody asks of an object.

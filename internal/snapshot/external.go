@@ -111,7 +111,7 @@ func LettingIn(ctx context.Context, reader client.Reader, team string) ([]*v1alp
 	if err := reader.List(ctx, &list, client.MatchingFields{RoleBindingsByExternalTeam: team}, Shared); err != nil {
 		return nil, fmt.Errorf("list the RoleBindings that let %s in: %w", team, err)
 	}
-	return pointers(list.Items), nil
+	return Pointers(list.Items), nil
 }
 
 // JoinRequestsOf are the JoinRequests of a team, given as ORGANIZATION/TEAM, or of all teams of an organization. They belong
@@ -121,5 +121,5 @@ func JoinRequestsOf(ctx context.Context, reader client.Reader, team string) ([]*
 	if err := reader.List(ctx, &list, client.MatchingFields{JoinRequestsByTeam: team}, Shared); err != nil {
 		return nil, fmt.Errorf("list the JoinRequests of %s: %w", team, err)
 	}
-	return pointers(list.Items), nil
+	return Pointers(list.Items), nil
 }

@@ -101,7 +101,8 @@ func (l *loader) get(name string, object client.Object) bool {
 	return err == nil
 }
 
-func pointers[T any](items []T) []*T {
+// Pointers are the addresses of a list's items, which stay where they are.
+func Pointers[T any](items []T) []*T {
 	result := make([]*T, 0, len(items))
 	for i := range items {
 		result = append(result, &items[i])
@@ -142,39 +143,39 @@ func (l *loader) namespace(name string) {
 func (l *loader) memberships(namespace string) {
 	var list v1alpha1.MembershipList
 	l.list(&list, client.InNamespace(namespace))
-	l.world.Memberships = append(l.world.Memberships, pointers(list.Items)...)
+	l.world.Memberships = append(l.world.Memberships, Pointers(list.Items)...)
 }
 
 func (l *loader) teams(namespace string) {
 	var list v1alpha1.TeamList
 	l.list(&list, client.InNamespace(namespace))
-	l.world.Teams = append(l.world.Teams, pointers(list.Items)...)
+	l.world.Teams = append(l.world.Teams, Pointers(list.Items)...)
 }
 
 func (l *loader) roles(namespace string) {
 	var list v1alpha1.RoleList
 	l.list(&list, client.InNamespace(namespace))
-	l.world.Roles = append(l.world.Roles, pointers(list.Items)...)
+	l.world.Roles = append(l.world.Roles, Pointers(list.Items)...)
 }
 
 func (l *loader) roleBindings(namespace string) {
 	var list v1alpha1.RoleBindingList
 	l.list(&list, client.InNamespace(namespace))
-	l.world.RoleBindings = append(l.world.RoleBindings, pointers(list.Items)...)
+	l.world.RoleBindings = append(l.world.RoleBindings, Pointers(list.Items)...)
 }
 
 // apiTokens reads those of the organization itself: they reach no other.
 func (l *loader) apiTokens(organization string) {
 	var list v1alpha1.APITokenList
 	l.list(&list, client.InNamespace(v1alpha1.OrganizationNamespace(organization)))
-	l.world.APITokens = pointers(list.Items)
+	l.world.APITokens = Pointers(list.Items)
 }
 
 // projects reads the organization's projects, the namespaces with its label, and those that the projects ask for.
 func (l *loader) projects(organization string) {
 	var projects v1alpha1.ProjectList
 	l.list(&projects, client.InNamespace(v1alpha1.OrganizationNamespace(organization)))
-	l.world.Projects = pointers(projects.Items)
+	l.world.Projects = Pointers(projects.Items)
 
 	var labelled corev1.NamespaceList
 	l.list(&labelled, client.MatchingFields{NamespacesByOrganization: organization})
@@ -208,7 +209,7 @@ func (l *loader) users() {
 	} else {
 		l.list(&list, client.MatchingFields{UsersByDeactivated: "true"})
 	}
-	l.world.Users = pointers(list.Items)
+	l.world.Users = Pointers(list.Items)
 }
 
 // strengths finds the roles that ServiceAccounts may hold among those that bindings give them.
@@ -299,7 +300,7 @@ func Owned(ctx context.Context, reader client.Reader, username string) ([]*v1alp
 	if err := reader.List(ctx, &list, client.MatchingFields{OrganizationsByOwner: username}, Shared); err != nil {
 		return nil, fmt.Errorf("list the organizations of owner %s: %w", username, err)
 	}
-	return pointers(list.Items), nil
+	return Pointers(list.Items), nil
 }
 
 // MembershipsOf are a user's Memberships. They belong to the cache and must not be changed.
@@ -308,7 +309,7 @@ func MembershipsOf(ctx context.Context, reader client.Reader, username string) (
 	if err := reader.List(ctx, &list, client.MatchingFields{MembershipsByUser: username}, Shared); err != nil {
 		return nil, fmt.Errorf("list the memberships of %s: %w", username, err)
 	}
-	return pointers(list.Items), nil
+	return Pointers(list.Items), nil
 }
 
 // APITokensOf are a user's APITokens, wherever they are. They belong to the cache and must not be changed.
@@ -317,7 +318,7 @@ func APITokensOf(ctx context.Context, reader client.Reader, username string) ([]
 	if err := reader.List(ctx, &list, client.MatchingFields{APITokensByUser: username}, Shared); err != nil {
 		return nil, fmt.Errorf("list the APITokens of %s: %w", username, err)
 	}
-	return pointers(list.Items), nil
+	return Pointers(list.Items), nil
 }
 
 // NeedsPersonal says whether a user is to own a Personal organization: an active member somewhere, not deactivated, who
@@ -363,6 +364,6 @@ func LoadUser(ctx context.Context, reader client.Reader, organization, username 
 	load.list(&memberships, client.MatchingFields{MembershipsByUser: username})
 	var users v1alpha1.UserList
 	load.list(&users, client.MatchingFields{UsersByUsername: username})
-	load.world.Memberships, load.world.Users = pointers(memberships.Items), pointers(users.Items)
+	load.world.Memberships, load.world.Users = Pointers(memberships.Items), Pointers(users.Items)
 	return load.world, load.err
 }

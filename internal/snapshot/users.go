@@ -18,28 +18,53 @@ func LoadUsers(
 	ctx context.Context, reader client.Reader, organization string, users sets.Set[string],
 ) (access.World, error) {
 	load := &loader{ctx: ctx, reader: reader}
-	load.lineage(organization)
-	load.children(organization)
-	for _, organization := range load.path {
-		namespace := v1alpha1.OrganizationNamespace(organization)
-		load.namespace(namespace)
-		load.teams(namespace)
-		load.roles(namespace)
-		load.roleBindings(namespace)
-	}
-	load.roles(v1alpha1.SystemNamespace)
+	load.placesOf(organization, users)
 	var projects v1alpha1.ProjectList
 	load.list(&projects, client.InNamespace(v1alpha1.OrganizationNamespace(organization)))
-	load.world.Projects = pointers(projects.Items)
-	for user := range users {
-		var memberships v1alpha1.MembershipList
-		load.list(&memberships, client.MatchingFields{MembershipsByUser: user})
-		load.world.Memberships = append(load.world.Memberships, pointers(memberships.Items)...)
-	}
-	load.world.Teams = teamsOf(load.world.Teams, users)
-	load.world.RoleBindings = bindingsOf(load.world.RoleBindings, load.world.Teams, users)
+	load.world.Projects = Pointers(projects.Items)
+	load.world.RoleBindings = bindingsOf(load.world.RoleBindings, load.world.Teams, users, keepNoOther)
 	return load.world, load.err
 }
+
+// LoadToken reads what the engine needs to say what one APIToken gives, which is what its user holds: in the namespaces that
+// are there, and by teams of other organizations too.
+func LoadToken(ctx context.Context, reader client.Reader, organization string, token *v1alpha1.APIToken) (access.World, error) {
+	user := string(token.Spec.User)
+	users := sets.New(user)
+	load := &loader{ctx: ctx, reader: reader}
+	load.placesOf(organization, users)
+	load.world.RoleBindings = bindingsOf(load.world.RoleBindings, load.world.Teams, users, v1alpha1.Subject.IsExternal)
+	load.externalTeams()
+	load.projects(organization)
+	var people v1alpha1.UserList
+	load.list(&people, client.MatchingFields{UsersByUsername: user})
+	load.world.Users, load.world.APITokens = Pointers(people.Items), []*v1alpha1.APIToken{token}
+	return load.world, load.err
+}
+
+// placesOf reads what places some users in an organization: its lineage with Roles and RoleBindings, their own Memberships,
+// and the Teams that list them.
+func (l *loader) placesOf(organization string, users sets.Set[string]) {
+	l.lineage(organization)
+	l.children(organization)
+	for _, organization := range l.path {
+		namespace := v1alpha1.OrganizationNamespace(organization)
+		l.namespace(namespace)
+		l.teams(namespace)
+		l.roles(namespace)
+		l.roleBindings(namespace)
+	}
+	l.roles(v1alpha1.SystemNamespace)
+	for user := range users {
+		var memberships v1alpha1.MembershipList
+		l.list(&memberships, client.MatchingFields{MembershipsByUser: user})
+		l.world.Memberships = append(l.world.Memberships, Pointers(memberships.Items)...)
+	}
+	l.world.Teams = teamsOf(l.world.Teams, users)
+}
+
+// keepNoOther leaves out all subjects but the users and their teams.
+func keepNoOther(v1alpha1.Subject) bool { return false }
 
 // teamsOf are the teams that list one of the users, with nobody else in them, and all above those.
 func teamsOf(teams []*v1alpha1.Team, users sets.Set[string]) []*v1alpha1.Team {
@@ -81,9 +106,10 @@ func lists(usernames []v1alpha1.Username, users sets.Set[string]) bool {
 	return false
 }
 
-// bindingsOf are the RoleBindings that name one of the users, or a team that is left, with no other subjects.
+// bindingsOf are the RoleBindings that name one of the users, a team that is left, or another subject to keep, with no other
+// subjects.
 func bindingsOf(
-	bindings []*v1alpha1.RoleBinding, teams []*v1alpha1.Team, users sets.Set[string],
+	bindings []*v1alpha1.RoleBinding, teams []*v1alpha1.Team, users sets.Set[string], keep func(v1alpha1.Subject) bool,
 ) []*v1alpha1.RoleBinding {
 	left := sets.New[client.ObjectKey]()
 	for _, team := range teams {
@@ -93,7 +119,7 @@ func bindingsOf(
 	for _, binding := range bindings {
 		concerns := func(subject v1alpha1.Subject) bool {
 			team := client.ObjectKey{Namespace: binding.Namespace, Name: subject.Name}
-			return subject.Kind == v1alpha1.SubjectUser && users.Has(subject.Name) ||
+			return keep(subject) || subject.Kind == v1alpha1.SubjectUser && users.Has(subject.Name) ||
 				subject.Kind == v1alpha1.SubjectTeam && !subject.IsExternal() && left.Has(team)
 		}
 		if !slices.ContainsFunc(binding.Spec.Subjects, concerns) {

@@ -30,8 +30,8 @@ func describeSequences() {
 			Expect(as.Create(ctx, below)).To(Succeed())
 			before := team.DeepCopy()
 			team.Spec.Members, team.Spec.Parent = nil, "admins"
-			Expect(as.Patch(ctx, team, client.MergeFrom(before))).To(MatchError(HaveSuffix(": " + gains("administrator", defended,
-				`user "clara@defended.example"`, fmt.Sprintf("Team admins of Team %s of Team %s", team.Name, below.Name)))))
+			Expect(as.Patch(ctx, team, client.MergeFrom(before))).To(MatchError(HaveSuffix(": " + takesBy(`parent team "admins"`,
+				fmt.Sprintf("spec.parent: putting team %q below it", team.Name), "administrator", defended))))
 		}
 	})
 
@@ -53,7 +53,7 @@ func describeSequences() {
 			Role: "administrator", Projects: objectNames("prepared"), Members: []v1alpha1.Username{maintainerOfTeam},
 		}))).To(Succeed())
 		Expect(clerks.Create(ctx, projectNamed("prepared"), client.DryRunAll)).To(MatchError(HaveSuffix(": " +
-			gains("administrator", defended, `user "gita@defended.example"`, "Team prepared"))))
+			takesBy(`team "prepared"`, `metadata.name: making project "prepared"`, "administrator", defended))))
 		Expect(owners.Create(ctx, projectNamed("prepared"), client.DryRunAll)).To(Succeed())
 	})
 
@@ -66,7 +66,7 @@ func describeSequences() {
 		Expect(clerks.Delete(ctx, customRole("part", v1alpha1.RoleSpec{}))).To(Succeed())
 		expect.Gone(ctx, customRole("part", v1alpha1.RoleSpec{}))
 		Expect(clerks.Create(ctx, customRole("part", v1alpha1.RoleSpec{Rules: rulesOn("", "pods", "get")}))).To(MatchError(HaveSuffix(": " +
-			gains("whole", defended, `user "walter@defended.example"`, "Membership walter"))))
+			takesBy(`Membership "walter"`, `spec: letting role "whole" allow more`, "whole", defended))))
 	})
 
 	It("asks who makes an organization for those that wait for it as their parent", func(ctx SpecContext) {

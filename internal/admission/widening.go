@@ -1,0 +1,130 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/authority"
+	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/snapshot"
+)
+
+// demandWidened asks for the right to give each role whose name comes to allow more by a change of a Role, in each
+// organization that gives it by that name, whether or not anybody is reached by it now.
+func (r *review) demandWidened(before, after *v1alpha1.Role) error {
+	organizations, err := r.withDescendants()
+	if err != nil {
+		return err
+	}
+	comparison := roleComparison{
+		changed: access.ReferenceTo(as[v1alpha1.Role](r.any())), opened: opensRole(before, after),
+		sourcesBefore: snapshot.NewSources(r.ctx, r.worldBefore), sourcesAfter: snapshot.NewSources(r.ctx, r.worldAfter),
+	}
+	for _, organization := range organizations {
+		if err := r.demandWidenedIn(organization, comparison); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// opensRole says whether a Role newly refers to what may come to allow more later.
+func opensRole(before, after *v1alpha1.Role) bool {
+	if before == nil || after == nil {
+		return false
+	}
+	return len(authority.Added(before.Spec.Includes, after.Spec.Includes)) > 0 ||
+		len(authority.Added(before.Spec.ClusterRoles, after.Spec.ClusterRoles)) > 0
+}
+
+func (r *review) demandWidenedIn(organization string, comparison roleComparison) error {
+	had, err := snapshot.LoadRoles(r.ctx, r.worldBefore, organization)
+	if err != nil {
+		return err
+	}
+	have, err := snapshot.LoadRoles(r.ctx, r.worldAfter, organization)
+	if err != nil {
+		return err
+	}
+	for _, name := range have.Names(organization) {
+		if !comparison.widens(had.Find(organization, name), have.Find(organization, name)) {
+			continue
+		}
+		carrier, err := r.naming(organization, name)
+		if err != nil {
+			return err
+		}
+		if carrier != "" {
+			r.demands = append(r.demands, demand{authority.Demand{
+				Role: name, Field: "spec", Change: fmt.Sprintf("letting role %q allow more", name), Carrier: carrier,
+			}, organization})
+		}
+	}
+	return nil
+}
+
+// naming names an object of an organization that gives a role by its name, or is empty.
+func (r *review) naming(organization string, role v1alpha1.RoleName) (string, error) {
+	object := &v1alpha1.Organization{}
+	err := r.worldAfter.Get(r.ctx, client.ObjectKey{Name: organization}, object, snapshot.Shared)
+	if client.IgnoreNotFound(err) != nil {
+		return "", err
+	}
+	var memberships v1alpha1.MembershipList
+	var teams v1alpha1.TeamList
+	var bindings v1alpha1.RoleBindingList
+	namespace := client.InNamespace(v1alpha1.OrganizationNamespace(organization))
+	for _, list := range []client.ObjectList{&memberships, &teams, &bindings} {
+		if err := r.worldAfter.List(r.ctx, list, namespace, snapshot.Shared); err != nil {
+			return "", err
+		}
+	}
+	return authority.Naming(role, object.Spec.Membership.DefaultRoles, snapshot.Pointers(memberships.Items),
+		snapshot.Pointers(teams.Items), snapshot.Pointers(bindings.Items), r.now), nil
+}
+
+// roleComparison compares what Roles allow before and after a change of one of them.
+type roleComparison struct {
+	changed                     access.RoleReference
+	opened                      bool
+	sourcesBefore, sourcesAfter *snapshot.Sources
+}
+
+// widens says whether a name allows more than before. Had is the Role that it meant before the change, have the one after;
+// nil for none.
+func (c roleComparison) widens(had, have *v1alpha1.Role) bool {
+	switch {
+	case have == nil:
+		return false
+	case had == nil || access.ReferenceTo(had) != access.ReferenceTo(have):
+		// A name that comes to mean something, or something else.
+		return true
+	case !c.reaches(have):
+		return false
+	case c.opened:
+		return true
+	}
+	was, is := rbac.Compile(had, c.sourcesBefore), rbac.Compile(have, c.sourcesAfter)
+	return len(uncovered(was.Project, is.Project))+len(uncovered(was.Organization, is.Organization)) > 0
+}
+
+// reaches says whether a Role is the changed one, or includes it.
+func (c roleComparison) reaches(role *v1alpha1.Role) bool {
+	seen := []access.RoleReference{access.ReferenceTo(role)}
+	for next := []*v1alpha1.Role{role}; len(next) > 0; next = next[1:] {
+		if access.ReferenceTo(next[0]) == c.changed || slices.Contains(next[0].Spec.Includes, v1alpha1.RoleName(c.changed.Name)) {
+			return true
+		}
+		for _, name := range next[0].Spec.Includes {
+			if included := c.sourcesAfter.Included(next[0], name); included != nil && !slices.Contains(seen, access.ReferenceTo(included)) {
+				seen = append(seen, access.ReferenceTo(included))
+				next = append(next, included)
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,92 @@
+package authority
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+)
+
+// OfMembership are the demands of a change of a Membership. The defaults are the organization's, which a Membership that
+// names no roles gives. Before or after is nil where there is none.
+func OfMembership(before, after *v1alpha1.Membership, defaults []v1alpha1.RoleName) []Demand {
+	if after == nil {
+		return nil
+	}
+	roles := rolesGiven(after, defaults)
+	if before == nil {
+		return demandRoles(roles, widening{"spec.roles", "giving it"})
+	}
+	if widened := widenedMembership(before, after); widened.field != "" {
+		return demandRoles(roles, widened)
+	}
+	return demandRoles(Added(rolesGiven(before, defaults), roles), widening{"spec.roles", "giving it"})
+}
+
+// rolesGiven are the roles that a Membership gives: those it names or else the organization's defaults, and none where it
+// names none among them.
+func rolesGiven(membership *v1alpha1.Membership, defaults []v1alpha1.RoleName) []v1alpha1.RoleName {
+	roles := membership.Spec.Roles
+	if len(roles) == 0 {
+		roles = defaults
+	}
+	if len(roles) == 0 {
+		roles = []v1alpha1.RoleName{v1alpha1.RoleMember}
+	}
+	if slices.Contains(roles, v1alpha1.RoleNone) {
+		return nil
+	}
+	return roles
+}
+
+func demandRoles(roles []v1alpha1.RoleName, widened widening) []Demand {
+	demands := make([]Demand, 0, len(roles))
+	for _, role := range roles {
+		demands = append(demands, Demand{Role: role, Field: widened.field, Change: widened.change})
+	}
+	return demands
+}
+
+// widenedMembership says which field lets the roles of a Membership reach another user, or last longer.
+func widenedMembership(before, after *v1alpha1.Membership) widening {
+	was, is := &before.Spec, &after.Spec
+	switch {
+	case was.User != is.User && is.User != "":
+		return widening{"spec.user", fmt.Sprintf("naming %s", is.User)}
+	case was.Email != is.Email && is.User == "":
+		return widening{"spec.email", fmt.Sprintf("inviting %s", is.Email)}
+	case was.Suspended && !is.Suspended:
+		return widening{"spec.suspended", "lifting the suspension"}
+	case endsLater(was.ExpiresAt, is.ExpiresAt):
+		return widening{"spec.expiresAt", "prolonging it"}
+	case is.Response == v1alpha1.InvitationAccepted && was.Response != is.Response:
+		return widening{"spec.response", "accepting it"}
+	case Resends(before, after):
+		return widening{"metadata.annotations", "resending the invitation"}
+	case was.Invitation == nil || was.Response == v1alpha1.InvitationAccepted:
+		return widening{}
+	case is.Invitation == nil:
+		return widening{"spec.invitation", "withdrawing the invitation"}
+	case invitationLife(is.Invitation) > invitationLife(was.Invitation):
+		return widening{"spec.invitation.expiresAfter", "prolonging the invitation"}
+	}
+	return widening{}
+}
+
+// invitationLife is how long an invitation says that it lasts. One that says nothing lasts as long as the organization
+// says, which counts for more than any life that it could say itself.
+func invitationLife(invitation *v1alpha1.InvitationSpec) time.Duration {
+	if invitation.ExpiresAfter == nil {
+		return time.Duration(1<<63 - 1)
+	}
+	return invitation.ExpiresAfter.Duration
+}
+
+// Resends says whether an invitation is asked to be made anew.
+func Resends(before, after metav1.Object) bool {
+	asked := after.GetAnnotations()[v1alpha1.AnnotationResendInvitation]
+	return asked != "" && asked != before.GetAnnotations()[v1alpha1.AnnotationResendInvitation]
+}
