@@ -1,0 +1,262 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/test/expectations"
+)
+
+// orchard is the organization in which people try to give what they hold, or may write, and may not give.
+const orchard = "orchard"
+
+// The people of orchard, by what they hold there.
+const (
+	ownerOfOrchard = "owner@orchard.example"
+	adminOfOrchard = "adm@orchard.example"
+	maintainer     = "mt@orchard.example"
+	otherMember    = "mem@orchard.example"
+	loweredBelow   = "low@orchard.example"
+	clerkOfOrchard = "clerk@orchard.example"
+	teamKeeper     = "keeper@orchard.example"
+	orchardsShop   = "orchard-shop"
+	orchardBelow   = orchard + "-below"
+)
+
+// makeOrchard makes an organization with one below it, where an administrator of both is a viewer only.
+func makeOrchard(ctx context.Context) account {
+	GinkgoHelper()
+	acme := openAccount(ctx, orchard)
+	below := acme.below(ctx, orchardBelow)
+	acme.role(ctx, "clerk", clerkWhoMayGiveViewer())
+	acme.role(ctx, "payer", v1alpha1.RoleSpec{Includes: roles("viewer")})
+	for name, role := range map[string]v1alpha1.RoleName{
+		"adm": "administrator", "mt": "maintainer", "mem": "member", "low": "administrator", "clerk": "clerk", "keeper": "member",
+	} {
+		acme.join(ctx, name, role)
+	}
+	below.join(ctx, "low", "viewer")
+	acme.project(ctx, "shop")
+	below.project(ctx, "shop")
+	inShop := objectNames("shop")
+	acme.team(ctx, "idle", v1alpha1.TeamSpec{Members: acme.users("mem")})
+	acme.team(ctx, "kept", v1alpha1.TeamSpec{Maintainers: acme.users("keeper"), Role: "developer", Projects: inShop})
+	acme.team(ctx, "golden", v1alpha1.TeamSpec{Members: acme.users("mt"), Role: "administrator", ProjectSelector: matchingTier("gold")})
+	acme.team(ctx, "everywhere", v1alpha1.TeamSpec{})
+	acme.bind(ctx, "wide", v1alpha1.RoleBindingSpec{
+		Role: "administrator", OrganizationWide: true, Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectTeam, Name: "everywhere"}},
+	})
+	acme.bind(ctx, "narrow", v1alpha1.RoleBindingSpec{
+		Role: "payer", Projects: inShop, Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectTeam, Name: "idle"}},
+	})
+	expect.Allowed(ctx, maintainer, "create teams.roster.dev", acme.namespace())
+	expect.Allowed(ctx, clerkOfOrchard, asAdministrator, acme.namespace())
+	expect.Allowed(ctx, loweredBelow, asAdministrator, acme.namespace())
+	return acme
+}
+
+// clerkWhoMayGiveViewer is a Role that writes what gives roles, and may give viewer alone.
+func clerkWhoMayGiveViewer() v1alpha1.RoleSpec {
+	group := []string{v1alpha1.GroupVersion.Group}
+	return v1alpha1.RoleSpec{Includes: roles("member"), OrganizationRules: []rbacv1.PolicyRule{
+		{APIGroups: group, Resources: []string{"memberships", "rolebindings", "teams", "roles"},
+			Verbs: []string{"create", "update", "patch", "delete"}},
+		{APIGroups: group, Resources: []string{"roles"}, ResourceNames: []string{"viewer"}, Verbs: []string{"assign"}},
+	}}
+}
+
+func matchingTier(tier string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchLabels: map[string]string{"tier": tier}}
+}
+
+func orchardTeam(name string, spec v1alpha1.TeamSpec) *v1alpha1.Team {
+	return &v1alpha1.Team{ObjectMeta: expectations.InOrganization(orchard, name), Spec: spec}
+}
+
+func orchardBinding(spec v1alpha1.RoleBindingSpec) *v1alpha1.RoleBinding {
+	return &v1alpha1.RoleBinding{ObjectMeta: expectations.InOrganization(orchard, "attempt"), Spec: spec}
+}
+
+func toUser(name string) []v1alpha1.Subject {
+	return []v1alpha1.Subject{{Kind: v1alpha1.SubjectUser, Name: name}}
+}
+
+// reaching is what somebody reads who may give a role in an organization and not in one below, which the grant reaches too.
+func reaching(change, role, organization string) string {
+	return fmt.Sprintf("%s takes the verb \"assign\" on role %q in organization %s, which this reaches too; ask an owner of %[3]s",
+		change, role, organization)
+}
+
+var givesRole = func(role string) string { return takes("spec.role: giving it", role, orchard) }
+
+// authorityAttempts are writes by people who hold a role, or may write objects, and may not give the role.
+var authorityAttempts = []attempt{
+	{"a maintainer makes a team with their own role that they maintain", maintainer, creates, orchardTeam("gift",
+		v1alpha1.TeamSpec{Role: "maintainer", Projects: objectNames("shop"), Maintainers: []v1alpha1.Username{maintainer}}),
+		givesRole("maintainer")},
+	{"a maintainer makes a team with a weaker role that they maintain", maintainer, creates, orchardTeam("gift",
+		v1alpha1.TeamSpec{Role: "developer", Projects: objectNames("shop"), Maintainers: []v1alpha1.Username{maintainer}}),
+		givesRole("developer")},
+	{"a maintainer makes a team with a role of the organization's own", maintainer, creates, orchardTeam("gift",
+		v1alpha1.TeamSpec{Role: "payer", Projects: objectNames("shop"), Maintainers: []v1alpha1.Username{maintainer}}), givesRole("payer")},
+	{"a maintainer makes a team with a role, and nobody in it", maintainer, creates, orchardTeam("gift",
+		v1alpha1.TeamSpec{Role: "viewer", Projects: objectNames("shop")}), givesRole("viewer")},
+	{"a maintainer makes a team for themself that reaches all projects", maintainer, creates, orchardTeam("kept-for-later",
+		v1alpha1.TeamSpec{Role: "maintainer", AllProjects: true, Members: []v1alpha1.Username{maintainer}}), givesRole("maintainer")},
+	{"a maintainer makes a team with a role, and no project", maintainer, creates, orchardTeam("gift",
+		v1alpha1.TeamSpec{Role: "administrator", Members: []v1alpha1.Username{maintainer}}), givesRole("administrator")},
+	{"a maintainer makes a team whose selector matches nothing yet", maintainer, creates, orchardTeam("later",
+		v1alpha1.TeamSpec{Role: "administrator", Members: []v1alpha1.Username{maintainer}, ProjectSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "known", Operator: metav1.LabelSelectorOpDoesNotExist}},
+		}}), givesRole("administrator")},
+	{"a maintainer gives a role to a team without one", maintainer, merges(`{"spec": {"role": "viewer", "projects": ["shop"]}}`),
+		orchardTeam("everywhere", v1alpha1.TeamSpec{}), givesRole("viewer")},
+	{"a maintainer becomes the maintainer of a team with a role", maintainer, merges(`{"spec": {"maintainers": ["mt@orchard.example"]}}`),
+		orchardTeam("kept", v1alpha1.TeamSpec{}), takes("spec.maintainers: adding mt@orchard.example", "developer", orchard)},
+	{"a maintainer adds to a team that reaches no project now", maintainer,
+		merges(`{"spec": {"members": ["mt@orchard.example", "mem@orchard.example"]}}`), orchardTeam("golden", v1alpha1.TeamSpec{}),
+		takes("spec.members: adding mem@orchard.example", "administrator", orchard)},
+	{"a maintainer puts a team below one that reaches no project now", maintainer, creates,
+		orchardTeam("child", v1alpha1.TeamSpec{Parent: "golden", Members: []v1alpha1.Username{otherMember}}),
+		takesBy(`parent team "golden"`, `spec.parent: putting team "child" below it`, "administrator", orchard)},
+	{"a maintainer adds to a team that a RoleBinding names", maintainer,
+		merges(`{"spec": {"members": ["mem@orchard.example", "mt@orchard.example"]}}`), orchardTeam("idle", v1alpha1.TeamSpec{}),
+		takesBy(`RoleBinding "narrow" to team "idle"`, "spec.members: adding mt@orchard.example", "payer", orchard)},
+	{"an administrator adds to a team that a RoleBinding gives a role of the organization's own", adminOfOrchard,
+		merges(`{"spec": {"members": ["mem@orchard.example", "mt@orchard.example"]}}`), orchardTeam("idle", v1alpha1.TeamSpec{}),
+		takesBy(`RoleBinding "narrow" to team "idle"`, "spec.members: adding mt@orchard.example", "payer", orchard)},
+	{"an administrator binds an empty team to a role of the organization's own", adminOfOrchard, creates,
+		orchardBinding(v1alpha1.RoleBindingSpec{Role: "payer", Projects: objectNames("shop"),
+			Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectTeam, Name: "everywhere"}}}), givesRole("payer")},
+	{"a clerk binds somebody where a selector matches nothing yet", clerkOfOrchard, creates,
+		orchardBinding(v1alpha1.RoleBindingSpec{Role: "administrator", Subjects: toUser(otherMember), ProjectSelector: matchingTier("none")}),
+		givesRole("administrator")},
+	{"a clerk binds somebody for a time that is over", clerkOfOrchard, creates,
+		orchardBinding(v1alpha1.RoleBindingSpec{Role: "administrator", Subjects: toUser(otherMember), OrganizationWide: true,
+			ExpiresAt: new(metav1.Date(2020, 1, 1, 0, 0, 0, 0, metav1.Now().Location()))}), givesRole("administrator")},
+	{"a clerk writes a strong role into a suspended Membership", clerkOfOrchard, creates, func() *v1alpha1.Membership {
+		membership := expectations.Membership(orchard, "later", "later@orchard.example", "administrator")
+		membership.Spec.Suspended = true
+		return membership
+	}(), takes("spec.roles: giving it", "administrator", orchard)},
+	{"a clerk gives the role that they may give", clerkOfOrchard, creates,
+		expectations.Membership(orchard, "new", "new@orchard.example", "viewer"), ""},
+	{"a maintainer makes a team without a role", maintainer, creates, orchardTeam("free",
+		v1alpha1.TeamSpec{Members: []v1alpha1.Username{otherMember}, Maintainers: []v1alpha1.Username{maintainer}}), ""},
+	{"a maintainer puts a team below one that carries nothing", maintainer, creates,
+		orchardTeam("free", v1alpha1.TeamSpec{Parent: "kept-free", Members: []v1alpha1.Username{otherMember}}), ""},
+	{"a maintainer takes somebody out of a team with a role", maintainer, merges(`{"spec": {"members": null}}`),
+		orchardTeam("golden", v1alpha1.TeamSpec{}), ""},
+	{"a maintainer takes the role out of a team", maintainer, merges(`{"spec": {"role": null, "projects": null}}`),
+		orchardTeam("kept", v1alpha1.TeamSpec{}), ""},
+	{"a team's maintainer adds to it, without holding its role", teamKeeper, merges(`{"spec": {"members": ["mem@orchard.example"]}}`),
+		orchardTeam("kept", v1alpha1.TeamSpec{}), ""},
+	{"a team's member labels a project so that the team's selector matches it", maintainer,
+		merges(`{"metadata": {"labels": {"tier": "gold"}}}`), expectations.Project(orchard, "shop"),
+		takesBy(`team "golden"`, `metadata.labels: labelling project "shop"`, "administrator", orchard)},
+	{"a team's member makes a project that the team's selector matches", maintainer, creates, func() *v1alpha1.Project {
+		project := expectations.Project(orchard, "nugget")
+		project.Labels = map[string]string{"tier": "gold"}
+		return project
+	}(), takesBy(`team "golden"`, `metadata.labels: labelling project "nugget"`, "administrator", orchard)},
+	{"an administrator labels a project so that a selector for a role that they may give matches it", adminOfOrchard,
+		merges(`{"metadata": {"labels": {"tier": "gold"}}}`), expectations.Project(orchard, "shop"), ""},
+	{"an administrator who is lowered below binds themself above, organization-wide", loweredBelow, creates,
+		orchardBinding(v1alpha1.RoleBindingSpec{Role: "administrator", OrganizationWide: true, Subjects: toUser(loweredBelow)}),
+		reaching("spec.role: giving it", "administrator", orchardBelow)},
+	{"an administrator who is lowered below binds a friend above, organization-wide", loweredBelow, creates,
+		orchardBinding(v1alpha1.RoleBindingSpec{Role: "developer", OrganizationWide: true, Subjects: toUser(otherMember)}),
+		reaching("spec.role: giving it", "developer", orchardBelow)},
+	{"an administrator who is lowered below joins a team that is bound organization-wide", loweredBelow,
+		merges(`{"spec": {"members": ["low@orchard.example"]}}`), orchardTeam("everywhere", v1alpha1.TeamSpec{}),
+		`spec.members: adding low@orchard.example takes the verb "assign" on role "administrator", which RoleBinding "wide" to team ` +
+			`"everywhere" carries, in organization orchard-below, which this reaches too; ask an owner of orchard-below`},
+	{"an administrator who is lowered below makes a friend an administrator above, who inherits that below", loweredBelow, creates,
+		expectations.Membership(orchard, "friend", "friend@orchard.example", "administrator"),
+		gains("administrator", orchardBelow, `user "friend@orchard.example"`, "Membership friend")},
+	{"an administrator who is lowered below binds somebody in the organization where they may", loweredBelow, creates,
+		orchardBinding(v1alpha1.RoleBindingSpec{Role: "developer", Projects: objectNames("shop"), Subjects: toUser(otherMember)}), ""},
+	{"an administrator of both binds somebody organization-wide", adminOfOrchard, creates,
+		orchardBinding(v1alpha1.RoleBindingSpec{Role: "developer", OrganizationWide: true, Subjects: toUser(otherMember)}), ""},
+}
+
+var _ = Describe("Whoever may not give a role", Ordered, ContinueOnFailure, func() {
+	var acme account
+	BeforeAll(func(ctx SpecContext) {
+		acme = makeOrchard(ctx)
+		acme.team(ctx, "kept-free", v1alpha1.TeamSpec{})
+	})
+
+	Context("is asked for it whoever gains: the API server", func() { attemptEach(authorityAttempts) })
+
+	It("keeps nothing of a role that they held and lost, by what they wrote meanwhile", func(ctx SpecContext) {
+		as := clientFor(cluster.As(maintainer))
+		Expect(as.Create(ctx, orchardTeam("mine", v1alpha1.TeamSpec{Members: []v1alpha1.Username{maintainer}}))).To(Succeed())
+		for _, patch := range []string{`{"spec": {"role": "maintainer", "allProjects": true}}`, `{"spec": {"parent": "kept"}}`} {
+			err := as.Patch(ctx, orchardTeam("mine", v1alpha1.TeamSpec{}), client.RawPatch(types.MergePatchType, []byte(patch)))
+			Expect(err).To(MatchError(ContainSubstring(`takes the verb "assign" on role`)))
+		}
+		lowered := expectations.Membership(orchard, "mt", maintainer)
+		expectations.Change(ctx, expect, lowered, func(m *v1alpha1.Membership) { m.Spec.Roles = roles("member") })
+		expect.Refused(ctx, maintainer, asDeveloper, orchardsShop)
+		expect.Refused(ctx, maintainer, "create teams.roster.dev", acme.namespace())
+		expectations.Change(ctx, expect, lowered, func(m *v1alpha1.Membership) { m.Spec.Roles = roles("maintainer") })
+		expect.Allowed(ctx, maintainer, "create teams.roster.dev", acme.namespace())
+	})
+
+	It("completes no grant by taking projects away, or a label, before somebody puts it back", func(ctx SpecContext) {
+		as := clientFor(cluster.As(maintainer))
+		owner := clientFor(cluster.As(ownerOfOrchard))
+		Expect(owner.Create(ctx, orchardTeam("upper", v1alpha1.TeamSpec{Role: "developer", Projects: objectNames("shop")}))).To(Succeed())
+		empties := `{"spec": {"projects": null}}`
+		Expect(as.Patch(ctx, orchardTeam("upper", v1alpha1.TeamSpec{}), client.RawPatch(types.MergePatchType, []byte(empties)))).To(Succeed())
+		child := orchardTeam("lower", v1alpha1.TeamSpec{Parent: "upper", Members: []v1alpha1.Username{otherMember}})
+		Expect(as.Create(ctx, child)).To(MatchError(HaveSuffix(": " +
+			takesBy(`parent team "upper"`, `spec.parent: putting team "lower" below it`, "developer", orchard))))
+		restores := `{"spec": {"projects": ["shop"]}}`
+		Expect(as.Patch(ctx, orchardTeam("upper", v1alpha1.TeamSpec{}), client.RawPatch(types.MergePatchType, []byte(restores)))).
+			To(MatchError(HaveSuffix(": " + takes("spec.projects: adding shop", "developer", orchard))))
+		Expect(owner.Patch(ctx, orchardTeam("upper", v1alpha1.TeamSpec{}), client.RawPatch(types.MergePatchType, []byte(restores)))).
+			To(Succeed())
+		expect.Refused(ctx, otherMember, asDeveloper, orchardsShop)
+	})
+
+	It("makes no project again that a team is to reach by its name", func(ctx SpecContext) {
+		as := clientFor(cluster.As(maintainer))
+		gone := expectations.Project(orchard, "once")
+		Expect(as.Create(ctx, gone.DeepCopy())).To(Succeed())
+		acme.team(ctx, "waiting", v1alpha1.TeamSpec{Role: "administrator", Projects: objectNames("once"), Members: acme.users("mt")})
+		Expect(as.Delete(ctx, gone.DeepCopy())).To(Succeed())
+		expect.Gone(ctx, gone.DeepCopy())
+		again := gone.DeepCopy()
+		again.Spec.Namespaces = []v1alpha1.NamespaceName{"orchard-twice"}
+		Expect(as.Create(ctx, again)).To(MatchError(HaveSuffix(": " +
+			takesBy(`team "waiting"`, `metadata.name: making project "once"`, "administrator", orchard))))
+	})
+
+	It("makes no team again that others are below, or that a RoleBinding names", func(ctx SpecContext) {
+		as := clientFor(cluster.As(maintainer))
+		Expect(as.Create(ctx, orchardTeam("bridge", v1alpha1.TeamSpec{}))).To(Succeed())
+		Expect(as.Create(ctx, orchardTeam("bank", v1alpha1.TeamSpec{Parent: "bridge", Members: []v1alpha1.Username{otherMember}}))).
+			To(Succeed())
+		Expect(as.Delete(ctx, orchardTeam("bridge", v1alpha1.TeamSpec{}))).To(Succeed())
+		expect.Gone(ctx, orchardTeam("bridge", v1alpha1.TeamSpec{}))
+		expect.Create(ctx, &v1alpha1.RoleBinding{ObjectMeta: expectations.InOrganization(orchard, "toll"), Spec: v1alpha1.RoleBindingSpec{
+			Role: "developer", Projects: objectNames("shop"), Subjects: []v1alpha1.Subject{{Kind: v1alpha1.SubjectTeam, Name: "bridge"}},
+		}})
+		Eventually(func() error { return as.Create(ctx, orchardTeam("bridge", v1alpha1.TeamSpec{})) }).WithContext(ctx).
+			Should(MatchError(HaveSuffix(": " + takesBy(`RoleBinding "toll" to team "bridge"`, `metadata.name: making team "bridge"`,
+				"developer", orchard))))
+		Expect(as.Create(ctx, orchardTeam("bridge", v1alpha1.TeamSpec{Parent: "golden"}))).To(MatchError(
+			ContainSubstring(`spec.parent: putting team "bridge" below it takes the verb "assign" on role "administrator"`)))
+		expect.Refused(ctx, otherMember, asDeveloper, orchardsShop)
+	})
+})
