@@ -5,6 +5,8 @@ ARG BASE_IMAGE=gcr.io/distroless/static:nonroot
 FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BUILDER_IMAGE} AS builder
 ARG TARGETOS=linux
 ARG TARGETARCH
+# The Go version that go.mod names, if the image has an older one.
+ENV GOTOOLCHAIN=auto
 WORKDIR /workspace
 # The modules change less often than the sources: this layer is used again.
 COPY go.mod go.sum ./

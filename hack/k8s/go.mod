@@ -4,6 +4,8 @@ module github.com/roster-dev/roster/hack/k8s
 
 go 1.26.0
 
+toolchain go1.26.10
+
 godebug default=go1.26
 
 tool (
