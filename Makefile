@@ -62,6 +62,7 @@ manifests: ## Generate the CustomResourceDefinitions and docs/reference/api.md f
 ##@ Check
 
 test: verify vulnerabilities vet lint unit integration e2e ## Everything that must pass.
+	@go run ./hack/securitytests docs/security.md bin/reports/*.json
 	@go run ./hack/testcount bin/reports/*.json
 
 verify: ## Check that generated files are current and go.mod is tidy.
