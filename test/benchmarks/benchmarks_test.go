@@ -50,6 +50,17 @@ var _ = Describe("The benchmarks", func() {
 		}
 	})
 
+	It("measure in a small size how long an administrator waits where very many names are listed", func(ctx context.Context) {
+		small, err := parse([]string{"--teams=2", "--requests=10"})
+		Expect(err).NotTo(HaveOccurred())
+		var table bytes.Buffer
+		Expect(benchCrowd(ctx, small, &table, GinkgoWriter)).To(Succeed())
+		GinkgoWriter.Println(table.String())
+		for _, what := range []string{"creates a Membership", "creates an APIToken"} {
+			Expect(table.String()).To(ContainSubstring(what))
+		}
+	})
+
 	It("measure in a small size how long a viewer waits for a chunk of the members", func(ctx context.Context) {
 		small, err := parse([]string{"--members=600", "--lists=2"})
 		Expect(err).NotTo(HaveOccurred())
@@ -67,7 +78,7 @@ var _ = Describe("The benchmarks", func() {
 	},
 		Entry("more users than one binding holds", "--users=1001", "--users=1001: choose a number from 2 to 1000"),
 		Entry("no round", "--rounds=0", "--rounds=0: choose a number from 1 to 100"),
-		Entry("a part that there isn't", "--only=all", "--only=all: choose access, admission, view or tokens, or leave it out for all"),
+		Entry("a part that there isn't", "--only=all", "--only=all: choose access, admission, crowd, view or tokens, or leave it out for all"),
 		Entry("more bindings to tamper with than there are", "--repairs=2000", "--repairs=2000: choose a number from 1 to 1000"),
 	)
 })

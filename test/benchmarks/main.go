@@ -47,7 +47,7 @@ type part struct {
 	run  func(ctx context.Context, options options, output, progress io.Writer) error
 }
 
-var parts = []part{{"access", benchAccess}, {"admission", benchAdmission}, {"view", benchView}, {"tokens", benchTokens}}
+var parts = []part{{"access", benchAccess}, {"admission", benchAdmission}, {"crowd", benchCrowd}, {"view", benchView}, {"tokens", benchTokens}}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -102,7 +102,7 @@ func parse(arguments []string) (options, error) {
 	flags.IntVar(&parsed.requests, "requests", 300, "requests of each kind, with the webhook and without it")
 	flags.IntVar(&parsed.lists, "lists", 10, "how often all members are listed, each way")
 	flags.IntVar(&parsed.tokens, "tokens", 500, "API tokens of a user who is deactivated")
-	flags.StringVar(&parsed.only, "only", "", "run one part alone: access, admission, view or tokens")
+	flags.StringVar(&parsed.only, "only", "", "run one part alone: access, admission, crowd, view or tokens")
 	if err := flags.Parse(arguments); err != nil {
 		return parsed, err
 	}
@@ -130,7 +130,7 @@ func (o options) validate() error {
 		}
 	}
 	if isPart := func(part part) bool { return part.name == o.only }; o.only != "" && !slices.ContainsFunc(parts, isPart) {
-		return fmt.Errorf("--only=%s: choose access, admission, view or tokens, or leave it out for all", o.only)
+		return fmt.Errorf("--only=%s: choose access, admission, crowd, view or tokens, or leave it out for all", o.only)
 	}
 	return nil
 }
