@@ -64,13 +64,16 @@ func (r *review) everywhere() ([]demand, error) {
 
 // refuse says which right is missing, and who holds it.
 func (r *review) refuse(missing demand) error {
-	carrier, reach := "", ""
+	carrier, reach, instead := "", "", ""
 	if missing.Carrier != "" {
 		carrier = ", which " + missing.Carrier + " carries,"
 	}
 	if missing.organization != r.organization {
 		reach = ", which this reaches too"
 	}
-	return forbidden(ruleMayNotAssign, "%s: %s takes the verb \"assign\" on role %q%s in organization %s%s; ask an owner of %[5]s",
-		missing.Field, missing.Change, missing.Role, carrier, missing.organization, reach)
+	if missing.Instead != "" {
+		instead = missing.Instead + ", or "
+	}
+	return forbidden(ruleMayNotAssign, "%s: %s takes the verb \"assign\" on role %q%s in organization %s%s; %sask an owner of %[5]s",
+		missing.Field, missing.Change, missing.Role, carrier, missing.organization, reach, instead)
 }

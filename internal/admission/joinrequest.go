@@ -162,7 +162,8 @@ func (r *review) checkApproval(request *v1alpha1.JoinRequest) error {
 	}
 	r.demandHere([]authority.Demand{{
 		Role: request.GrantedRole(), Everywhere: len(request.GrantedProjects()) == 0, Field: "spec.decision",
-		Change: fmt.Sprintf("approving that team %q of organization %s gets it", request.Spec.Team.Name, request.Spec.Team.Organization),
+		Change:  fmt.Sprintf("approving team %q of organization %s", request.Spec.Team.Name, request.Spec.Team.Organization),
+		Instead: "grant less in spec.granted",
 	}})
 	return nil
 }

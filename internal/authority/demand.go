@@ -30,6 +30,8 @@ type Demand struct {
 	Change string
 	// Carrier says which object carries the role, where it isn't the changed one: `parent team "admins"`.
 	Carrier string
+	// Instead says what the author may do without the right, as an imperative; empty where there is nothing.
+	Instead string
 }
 
 // Carried is a role that an object passes on without naming it itself.

@@ -136,9 +136,8 @@ var joinAttempts = []attempt{
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "viewer"}}}`), waitingRequest, ""},
 	{"an administrator grants a role that is an owner's to give", customerAdministrator,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest,
-		`spec.decision: approving this grants role "crawler" in organization tried to team "waiting" of organization ` +
-			`tried-agency: only who holds "assign" on that role there may do that; grant less in spec.granted, ` +
-			"or ask an owner of tried"},
+		`spec.decision: approving team "waiting" of organization tried-agency takes the verb "assign" on role "crawler" in ` +
+			"organization tried; grant less in spec.granted, or ask an owner of tried"},
 	{"an owner grants that role", customerOwner,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest, ""},
 	{"an owner grants owner", customerOwner,

@@ -418,7 +418,7 @@ func invitationSpecs() {
 				"spec.invitation can't be added for who is a member already"),
 			Entry("an owner who resends to a member", owner("ruled"), "al", resent, "there is no invitation to resend"),
 			Entry("an administrator who resends what they may not give", "adm@ruled.example", "custom", resent,
-				`this would newly grant role "releaser"`),
+				`metadata.annotations: resending the invitation takes the verb "assign" on role "releaser" in organization ruled`),
 			Entry("a member who resends", "al@ruled.example", "bo", resent, `cannot patch resource "memberships"`),
 		)
 
