@@ -30,7 +30,7 @@ func (c *cluster) chains(m *moment, organization string, grant access.Grant) []c
 		for _, place := range placesOf(grant.Scope) {
 			one := chain{
 				organization: organization, user: user, place: place, role: grant.Role, via: grant.Via,
-				ground: c.contentOf(m, grant.Role, nil),
+				content: c.contentOf(m, grant.Role, nil),
 			}
 			c.follow(m, &one)
 			chains = append(chains, one)

@@ -6,10 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -74,43 +71,43 @@ func below(t *rapid.T, limit int, label string) int {
 	return number % limit
 }
 
-func one[T any](t *rapid.T, label string, from ...T) T { return from[below(t, len(from), label)] }
+func pick[T any](t *rapid.T, label string, from ...T) T { return from[below(t, len(from), label)] }
 
-func once(t *rapid.T, in int, label string) bool { return below(t, in, label) == in-1 }
+func oneIn(t *rapid.T, in int, label string) bool { return below(t, in, label) == in-1 }
 
 func drawStep(t *rapid.T) step {
 	s := step{
-		seconds: below(t, 2, "seconds"), commits: once(t, 4, "commits"), which: below(t, 4, "which"),
+		seconds: below(t, 2, "seconds"), commits: oneIn(t, 4, "commits"), which: below(t, 4, "which"),
 		lag: max(0, below(t, 6, "lag")-3), read: max(0, below(t, 16, "read")-8),
-		waits: once(t, 2, "waits"), deletes: once(t, 5, "deletes"), author: one(t, "author", authors...),
+		waits: oneIn(t, 2, "waits"), deletes: oneIn(t, 5, "deletes"), author: pick(t, "author", authors...),
 	}
-	if s.author == pipeline && once(t, 2, "restores") {
+	if s.author == pipeline && oneIn(t, 2, "restores") {
 		s.restore(t)
 		return s
 	}
-	where := one(t, "organization", "umbra", "umbra", "umbra", "lab")
-	switch one(t, "kind", kindsOf[s.author]...) {
+	where := pick(t, "organization", "umbra", "umbra", "umbra", "lab")
+	switch pick(t, "kind", kindsOf[s.author]...) {
 	case "Organization":
 		s.object, s.edits, s.deletes = organization(where, ""), edits(t, editOrganization), false
 	case "Membership":
-		user := one(t, "user", everybody...)
+		user := pick(t, "user", everybody...)
 		object := membership(where, user)
-		object.Name = user + one(t, "name", "", "", "-2", "-0")
+		object.Name = user + pick(t, "name", "", "", "-2", "-0")
 		s.object, s.edits = object, edits(t, editMembership)
 	case "Team":
-		if once(t, 8, "idle") {
+		if oneIn(t, 8, "idle") {
 			s.object, s.deletes = team(where, idle, v1alpha1.TeamSpec{}), true
 			break
 		}
-		s.object, s.edits = team(where, one(t, "team", teamNames...), v1alpha1.TeamSpec{}), edits(t, editTeam)
+		s.object, s.edits = team(where, pick(t, "team", teamNames...), v1alpha1.TeamSpec{}), edits(t, editTeam)
 	case "Project":
-		s.object, s.edits = project(where, one(t, "project", "shop", "till"), ""), edits(t, editProject)
+		s.object, s.edits = project(where, pick(t, "project", "shop", "till"), ""), edits(t, editProject)
 	case "Role":
-		s.object = role(where, one(t, "role", "helper", "helper", keeper, "extra"), v1alpha1.RoleSpec{})
+		s.object = role(where, pick(t, "role", "helper", "helper", keeper, "extra"), v1alpha1.RoleSpec{})
 		s.edits = edits(t, editRole)
 	case "RoleBinding":
-		s.object, s.edits = roleBinding(where, one(t, "binding", "helpers", "more"), v1alpha1.RoleBindingSpec{
-			Role: one(t, "role", givenRoles...), Subjects: []v1alpha1.Subject{drawSubject(t)}, Projects: []v1alpha1.ObjectName{"shop"},
+		s.object, s.edits = roleBinding(where, pick(t, "binding", "helpers", "more"), v1alpha1.RoleBindingSpec{
+			Role: pick(t, "role", givenRoles...), Subjects: []v1alpha1.Subject{drawSubject(t)}, Projects: []v1alpha1.ObjectName{"shop"},
 		}), edits(t, editRoleBinding)
 	}
 	return s
@@ -119,7 +116,7 @@ func drawStep(t *rapid.T) step {
 // restore has the pipeline write an object as the repository has it.
 func (s *step) restore(t *rapid.T) {
 	repository := slices.DeleteFunc(umbra(), func(object client.Object) bool { return object.GetNamespace() == "" })
-	s.object, s.deletes = one(t, "restored", repository...), false
+	s.object, s.deletes = pick(t, "restored", repository...), false
 	restored := s.object.DeepCopyObject().(client.Object)
 	s.edits = []func(client.Object){func(object client.Object) {
 		object.SetLabels(restored.GetLabels())
@@ -154,151 +151,6 @@ func (s step) request(m *moment) *request {
 		return nil
 	}
 	return r
-}
-
-// edits are some changes of one object.
-func edits[T client.Object](t *rapid.T, draw func(*rapid.T) func(T)) []func(client.Object) {
-	var edits []func(client.Object)
-	for range 1 + below(t, 3, "fields") {
-		edit := draw(t)
-		edits = append(edits, func(object client.Object) { edit(object.(T)) })
-	}
-	return edits
-}
-
-func editOrganization(t *rapid.T) func(*v1alpha1.Organization) {
-	roles := []v1alpha1.RoleName{one[v1alpha1.RoleName](t, "default", "member", "viewer", "developer")}
-	return func(o *v1alpha1.Organization) { o.Spec.Membership.DefaultRoles = roles }
-}
-
-func editMembership(t *rapid.T) func(*v1alpha1.Membership) {
-	switch one(t, "field", "roles", "roles", "roles", "suspended", "end") {
-	case "roles":
-		role := one(t, "role", append([]v1alpha1.RoleName{"none", "member", "member"}, givenRoles...)...)
-		roles := one(t, "roles", []v1alpha1.RoleName{role}, []v1alpha1.RoleName{role}, nil)
-		return func(m *v1alpha1.Membership) { m.Spec.Roles = roles }
-	case "suspended":
-		return func(m *v1alpha1.Membership) { m.Spec.Suspended = !m.Spec.Suspended }
-	}
-	end := drawInstant(t)
-	return func(m *v1alpha1.Membership) { m.Spec.ExpiresAt = end }
-}
-
-func drawInstant(t *rapid.T) *metav1.Time {
-	hours := below(t, 3, "hours")
-	if hours == 0 {
-		return nil
-	}
-	at := metav1.NewTime(time.Date(2027, 1, 4, 9+hours, 0, 0, 0, time.UTC))
-	return &at
-}
-
-func editTeam(t *rapid.T) func(*v1alpha1.Team) {
-	switch one(t, "field", "role", "role", "member", "member", "maintainer", "parent", "scope", "scope") {
-	case "role":
-		role := one(t, "role", append([]v1alpha1.RoleName{"", ""}, givenRoles...)...)
-		return func(t *v1alpha1.Team) { t.Spec.Role = role }
-	case "member":
-		user := v1alpha1.Username(one(t, "member", everybody...))
-		return func(t *v1alpha1.Team) { t.Spec.Members = toggled(t.Spec.Members, user) }
-	case "maintainer":
-		user := v1alpha1.Username(one(t, "maintainer", captain, maintainer))
-		return func(t *v1alpha1.Team) { t.Spec.Maintainers = toggled(t.Spec.Maintainers, user) }
-	case "parent":
-		parent := v1alpha1.ObjectName(one(t, "parent", append([]string{"", ""}, teamNames...)...))
-		return func(t *v1alpha1.Team) { t.Spec.Parent = parent }
-	}
-	scope := drawScope(t, "nothing")
-	return func(t *v1alpha1.Team) {
-		t.Spec.Projects, t.Spec.ProjectSelector, t.Spec.AllProjects = scope.projects, scope.selector, scope.isEverything
-	}
-}
-
-// toggled is a list with a value more or less.
-func toggled[T comparable](values []T, value T) []T {
-	if at := slices.Index(values, value); at >= 0 {
-		return slices.Delete(slices.Clone(values), at, at+1)
-	}
-	return append(slices.Clone(values), value)
-}
-
-type scope struct {
-	projects     []v1alpha1.ObjectName
-	selector     *metav1.LabelSelector
-	isEverything bool
-}
-
-func drawScope(t *rapid.T, others ...string) scope {
-	switch kind := one(t, "scope", append(others, "shop", "till", "gold", "unknown", everything)...); kind {
-	case "shop", "till":
-		return scope{projects: []v1alpha1.ObjectName{v1alpha1.ObjectName(kind)}}
-	case "gold":
-		return scope{selector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "gold"}}}
-	case "unknown":
-		return scope{selector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
-			{Key: "known", Operator: metav1.LabelSelectorOpDoesNotExist},
-		}}}
-	case everything:
-		return scope{isEverything: true}
-	}
-	return scope{}
-}
-
-func editProject(t *rapid.T) func(*v1alpha1.Project) {
-	key, value := one(t, "key", labelKeys...), one(t, "value", "", "gold", "silver")
-	return func(p *v1alpha1.Project) {
-		labels := map[string]string{}
-		for _, other := range labelKeys {
-			if p.Labels[other] != "" && other != key {
-				labels[other] = p.Labels[other]
-			}
-		}
-		if value != "" {
-			labels[key] = value
-		}
-		p.Labels = labels
-	}
-}
-
-func editRole(t *rapid.T) func(*v1alpha1.Role) {
-	if once(t, 2, "includes") {
-		name := one[v1alpha1.RoleName](t, "include", "viewer", "developer", "helper", "extra")
-		return func(r *v1alpha1.Role) { r.Spec.Includes = toggled(r.Spec.Includes, name) }
-	}
-	rules := one(t, "rules", nil, []rbacv1.PolicyRule{core("configmaps", "delete")}, []rbacv1.PolicyRule{core("secrets", "get")})
-	return func(r *v1alpha1.Role) { r.Spec.Rules = rules }
-}
-
-func editRoleBinding(t *rapid.T) func(*v1alpha1.RoleBinding) {
-	switch one(t, "field", "role", "subject", "subject", "scope", "begin", "end") {
-	case "role":
-		role := one(t, "role", givenRoles...)
-		return func(b *v1alpha1.RoleBinding) { b.Spec.Role = role }
-	case "subject":
-		subject := drawSubject(t)
-		return func(b *v1alpha1.RoleBinding) {
-			if subjects := toggled(b.Spec.Subjects, subject); len(subjects) > 0 {
-				b.Spec.Subjects = subjects
-			}
-		}
-	case "begin":
-		begin := drawInstant(t)
-		return func(b *v1alpha1.RoleBinding) { b.Spec.NotBefore = begin }
-	case "end":
-		end := drawInstant(t)
-		return func(b *v1alpha1.RoleBinding) { b.Spec.ExpiresAt = end }
-	}
-	scope := drawScope(t)
-	return func(b *v1alpha1.RoleBinding) {
-		b.Spec.Projects, b.Spec.ProjectSelector, b.Spec.OrganizationWide = scope.projects, scope.selector, scope.isEverything
-	}
-}
-
-func drawSubject(t *rapid.T) v1alpha1.Subject {
-	if once(t, 2, "a team") {
-		return v1alpha1.Subject{Kind: v1alpha1.SubjectTeam, Name: one(t, "team", teamNames...)}
-	}
-	return v1alpha1.Subject{Kind: v1alpha1.SubjectUser, Name: one(t, "user", everybody...)}
 }
 
 // drawSteps are those of a story.

@@ -35,7 +35,7 @@ func anyViolation(s *story) string {
 }
 
 // storiesACheck are drawn for each check of rapid, of which there are 100 unless -rapid.checks asks for more.
-const storiesACheck = 4
+const storiesACheck = 2
 
 // holdsInStories draws stories in which nothing may be wrong after any step, and shows the shortest in which something is.
 func holdsInStories(wrong func(*story) string) {

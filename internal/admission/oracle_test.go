@@ -26,9 +26,10 @@ type chain struct {
 	own           []*mark
 	// edges are how the user is in the set that holds the role, from the top: Teams below Teams, and the member.
 	edges []*mark
-	// ground is what lets all that take effect: projects, labels, the user's Membership, rules of the Role.
-	ground []*mark
-	joined *mark
+	// content is what the Role allows, ground what else all that takes: projects, labels, a Membership that was uncovered;
+	// joined is what made the user a member.
+	content, ground []*mark
+	joined          *mark
 }
 
 // violation is a chain of which one element was written by somebody who may not give the role.
@@ -135,7 +136,7 @@ func isLater(before, after time.Time) bool {
 // may give it too, or maintains the team, or did so before somebody who may give the role tied the set to it: that author
 // could see who is in the set. All else may also have been there before somebody who may give the role wrote any part.
 func (c *chain) blame() *mark {
-	if !c.isAuthorized(c.name) {
+	if !c.isAuthorized(c.name) && !c.isSpread(c.name) {
 		return c.name
 	}
 	tied := []*mark{c.name}
@@ -157,9 +158,10 @@ func (c *chain) blame() *mark {
 			tied = append(tied, above)
 		}
 	}
-	for _, ground := range c.ground {
-		if !c.isJustified(ground, tied) {
-			return ground
+	tied = append(tied, c.content...)
+	for _, other := range slices.Concat(c.content, c.ground) {
+		if !c.isJustified(other, tied) {
+			return other
 		}
 	}
 	isBefore := func(edge *mark) bool { return c.joined.isBefore(edge) }
@@ -171,7 +173,18 @@ func (c *chain) blame() *mark {
 
 func (c *chain) isJustified(element *mark, tied []*mark) bool {
 	return c.isAuthorized(element) || element.isMaintainers() && c.isJustified(element.maintainer, tied) ||
-		slices.ContainsFunc(tied, func(tie *mark) bool { return c.isAuthorized(tie) && element.isBefore(tie) })
+		c.isBeforeAuthorized(element, tied) || c.isSpread(element)
+}
+
+// isBeforeAuthorized says whether somebody who may give the role wrote one of the others after the element was let through.
+func (c *chain) isBeforeAuthorized(element *mark, others []*mark) bool {
+	return slices.ContainsFunc(others, func(other *mark) bool { return c.isAuthorized(other) && element.isBefore(other) })
+}
+
+// isSpread says whether the author could give the role where the element is written, and somebody who may give it below as well
+// made it reach there.
+func (c *chain) isSpread(element *mark) bool {
+	return c.mayGive(element, organizationOf(element.object())) && c.isBeforeAuthorized(element, c.own)
 }
 
 // isMaintainers says whether it is a part of a team that its maintainers may write, written by one.
@@ -181,23 +194,33 @@ func (m *mark) isMaintainers() bool {
 
 // isAuthorized says whether the author could give the role, where the element is written and where it takes effect.
 func (c *chain) isAuthorized(element *mark) bool {
-	written := organizationOf(element.object())
-	mayGive := func(m *moment) bool {
-		return (written == "" || m.mayAssign(element.author, c.role.Name, written)) &&
-			m.mayAssign(element.author, c.role.Name, c.organization)
-	}
-	return mayGive(element.began) || mayGive(element.ended)
+	return c.mayGive(element, organizationOf(element.object()), c.organization)
 }
 
-// isBefore says whether the element was let through before the other was written. Memberships and Organizations are judged by
-// what the caches hold.
+// mayGive says whether the author could give the role in some organizations when the review began, or when it ended.
+func (c *chain) mayGive(element *mark, organizations ...string) bool {
+	return slices.ContainsFunc([]*moment{element.began, element.ended}, func(m *moment) bool {
+		return !slices.ContainsFunc(organizations, func(organization string) bool {
+			return organization != "" && !m.mayAssign(element.author, c.role.Name, organization)
+		})
+	})
+}
+
+// isBefore says whether the element was let through before the other was written. What has to do with Memberships and
+// Organizations is judged by what the caches hold.
 func (m *mark) isBefore(other *mark) bool {
-	seen := m.admitted
-	switch m.object().(type) {
-	case *v1alpha1.Membership, *v1alpha1.Organization:
-		seen = m.cached
+	if isCached(m.object()) || isCached(other.object()) {
+		return m.cached < other.committed
 	}
-	return seen < other.committed
+	return m.admitted < other.committed
+}
+
+func isCached(object client.Object) bool {
+	switch object.(type) {
+	case *v1alpha1.Membership, *v1alpha1.Organization:
+		return true
+	}
+	return false
 }
 
 // usersOf are those of the subjects of a grant who are users.

@@ -13,8 +13,8 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 )
 
-// told is a story that was tried on a cluster: what people did, in the order in which the webhook was asked.
-type told struct {
+// tried is a story that was tried on a cluster: what people did, in the order in which the webhook was asked.
+type tried struct {
 	what  string
 	steps []step
 }
@@ -70,18 +70,18 @@ func duplicate(name string, roles ...v1alpha1.RoleName) client.Object {
 	return object
 }
 
-// delegations are of a maintainer, who makes a team for others to fill.
-func delegation(role v1alpha1.RoleName) told {
+// delegation is by a maintainer, who makes a team to fill it as its maintainer.
+func delegation(role v1alpha1.RoleName) tried {
 	spec := v1alpha1.TeamSpec{Role: role, Projects: shop, Maintainers: people(maintainer)}
 	filled := spec
 	filled.Members = people(plain)
-	return told{"a maintainer who holds " + string(role) + " makes a team with it that they maintain, and fills it", []step{
+	return tried{"a maintainer who holds " + string(role) + " makes a team with it that they maintain, and fills it", []step{
 		writes(owner, membership("umbra", maintainer, "maintainer", role)), writes(maintainer, gift(spec)),
 		writes(maintainer, gift(filled)),
 	}}
 }
 
-var toldStories = []told{
+var triedStories = []tried{
 	delegation("editor"), delegation("developer"), delegation(keeper),
 	{"a maintainer names a maintainer of a team that has a role, who fills it", []step{
 		writes(owner, membership("umbra", captain, keeper)), writes(owner, gift(v1alpha1.TeamSpec{Role: keeper, Projects: shop})),
@@ -186,21 +186,21 @@ var toldStories = []told{
 var tomorrow = &metav1.Time{Time: newCluster().clock.Now().AddDate(0, 0, 1)}
 
 var _ = Describe("In a story that was tried", func() {
-	for _, told := range toldStories {
-		It("nobody holds what nobody could give: "+told.what, func() {
+	for _, tried := range triedStories {
+		It("nobody holds what nobody could give: "+tried.what, func() {
 			s := newStory()
-			Expect(s.play(told.steps, anyViolation)).To(BeEmpty(), strings.Join(s.told, "\n"))
+			Expect(s.play(tried.steps, anyViolation)).To(BeEmpty(), strings.Join(s.told, "\n"))
 		})
 
-		It("the test knows it when it sees it: "+told.what, func() {
+		It("the test knows it when it sees it: "+tried.what, func() {
 			s := newStory()
 			s.forced = true
-			Expect(s.play(told.steps, anyViolation)).NotTo(BeEmpty(), strings.Join(s.told, "\n"))
+			Expect(s.play(tried.steps, anyViolation)).NotTo(BeEmpty(), strings.Join(s.told, "\n"))
 		})
 
-		It("whoever may give the role may do all that: "+told.what, func() {
+		It("whoever may give the role may do all that: "+tried.what, func() {
 			s := newStory()
-			steps := slices.Clone(told.steps)
+			steps := slices.Clone(tried.steps)
 			for at := range steps {
 				steps[at].author = owner
 			}

@@ -24,7 +24,7 @@ const keeper = "keeper"
 // labelKeys are the labels that selectors ask for.
 var labelKeys = []string{"tier", "known"}
 
-func in(organization, name string) metav1.ObjectMeta {
+func metaOf(organization, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: v1alpha1.OrganizationNamespace(organization), Name: name}
 }
 
@@ -36,16 +36,16 @@ func organization(name, parent string, owners ...v1alpha1.Username) *v1alpha1.Or
 
 func membership(organization, user string, roles ...v1alpha1.RoleName) *v1alpha1.Membership {
 	return &v1alpha1.Membership{
-		ObjectMeta: in(organization, user), Spec: v1alpha1.MembershipSpec{User: v1alpha1.Username(user), Roles: roles},
+		ObjectMeta: metaOf(organization, user), Spec: v1alpha1.MembershipSpec{User: v1alpha1.Username(user), Roles: roles},
 	}
 }
 
 func team(organization, name string, spec v1alpha1.TeamSpec) *v1alpha1.Team {
-	return &v1alpha1.Team{ObjectMeta: in(organization, name), Spec: spec}
+	return &v1alpha1.Team{ObjectMeta: metaOf(organization, name), Spec: spec}
 }
 
 func project(organization, name, tier string) *v1alpha1.Project {
-	object := &v1alpha1.Project{ObjectMeta: in(organization, name)}
+	object := &v1alpha1.Project{ObjectMeta: metaOf(organization, name)}
 	if tier != "" {
 		object.Labels = map[string]string{"tier": tier}
 	}
@@ -53,11 +53,11 @@ func project(organization, name, tier string) *v1alpha1.Project {
 }
 
 func roleBinding(organization, name string, spec v1alpha1.RoleBindingSpec) *v1alpha1.RoleBinding {
-	return &v1alpha1.RoleBinding{ObjectMeta: in(organization, name), Spec: spec}
+	return &v1alpha1.RoleBinding{ObjectMeta: metaOf(organization, name), Spec: spec}
 }
 
 func role(organization, name string, spec v1alpha1.RoleSpec) *v1alpha1.Role {
-	return &v1alpha1.Role{ObjectMeta: in(organization, name), Spec: spec}
+	return &v1alpha1.Role{ObjectMeta: metaOf(organization, name), Spec: spec}
 }
 
 func namespace(name, organization, project string) *corev1.Namespace {
