@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -131,6 +133,9 @@ type reader struct{ now func() *moment }
 
 // Get reads one object.
 func (r reader) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	if metadata, is := into.(*metav1.PartialObjectMetadata); is {
+		return r.getMetadata(key, metadata)
+	}
 	object := r.now().get(objectKey{reflect.TypeOf(into), key.Namespace, key.Name})
 	if object == nil {
 		return apierrors.NewNotFound(schema.GroupResource{Resource: reflect.TypeOf(into).Elem().Name()}, key.Name)
@@ -143,6 +148,16 @@ func (r reader) Get(_ context.Context, key client.ObjectKey, into client.Object,
 func (r reader) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
 	var asked client.ListOptions
 	asked.ApplyOptions(options)
+	if metadata, is := list.(*metav1.PartialObjectMetadataList); is {
+		for _, object := range r.now().objects[typeOf(metadata.GroupVersionKind())] {
+			if object.GetNamespace() == asked.Namespace {
+				metadata.Items = append(metadata.Items, metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+					Namespace: object.GetNamespace(), Name: object.GetName(), ResourceVersion: object.GetResourceVersion(),
+				}})
+			}
+		}
+		return nil
+	}
 	items := reflect.ValueOf(list).Elem().FieldByName("Items")
 	kind := reflect.PointerTo(items.Type().Elem())
 	found := reflect.MakeSlice(items.Type(), 0, 0)
@@ -153,6 +168,23 @@ func (r reader) List(_ context.Context, list client.ObjectList, options ...clien
 	}
 	items.Set(found)
 	return nil
+}
+
+func (r reader) getMetadata(key client.ObjectKey, into *metav1.PartialObjectMetadata) error {
+	object := r.now().get(objectKey{typeOf(into.GroupVersionKind()), key.Namespace, key.Name})
+	if object == nil {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: into.Kind}, key.Name)
+	}
+	into.Namespace, into.Name, into.ResourceVersion = object.GetNamespace(), object.GetName(), object.GetResourceVersion()
+	return nil
+}
+
+// typeOf is the type of the objects of a kind, or of those in a list of a kind.
+func typeOf(kind schema.GroupVersionKind) reflect.Type {
+	kind.Kind = strings.TrimSuffix(kind.Kind, "List")
+	object, err := testScheme.New(kind)
+	utilruntime.Must(err)
+	return reflect.TypeOf(object)
 }
 
 func isAskedFor(kind reflect.Type, object client.Object, asked client.ListOptions) bool {

@@ -17,9 +17,6 @@ import (
 // examineMembership asks what the user would come to hold, here and in all organizations below, once the invitation is
 // accepted. It looks at this user alone.
 func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
-	if err := r.demandMembership(before, after); err != nil {
-		return err
-	}
 	if err := r.refuseDuplicate(before, after); err != nil {
 		return err
 	}
@@ -31,6 +28,9 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	}
 	organizations, err := r.withDescendants()
 	if err != nil {
+		return err
+	}
+	if err := r.demandMembership(organizations[1:], before, after); err != nil {
 		return err
 	}
 	// What changes at once, as by an invitation that uncovers another role or is withdrawn, and what a yes would bring.
@@ -50,12 +50,45 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	return r.gainByMembership(organizations, before, accepted(after))
 }
 
-// demandMembership asks for the right to give the roles that it names, or else the organization's defaults.
-func (r *review) demandMembership(before, after *v1alpha1.Membership) error {
-	organization := &v1alpha1.Organization{}
-	err := r.worldAfter.Get(r.ctx, client.ObjectKey{Name: r.organization}, organization, snapshot.Shared)
-	r.demandHere(authority.OfMembership(before, after, organization.Spec.Membership.DefaultRoles))
-	return client.IgnoreNotFound(err)
+// demandMembership asks for the right to give the roles that it names, or else the organization's defaults, also in each
+// organization below that inherits them.
+func (r *review) demandMembership(below []string, before, after *v1alpha1.Membership) error {
+	organization, reader := &v1alpha1.Organization{}, r.worldAfter
+	if after != nil && len(after.Spec.Roles) == 0 {
+		reader = r.current()
+	}
+	err := reader.Get(r.ctx, client.ObjectKey{Name: r.organization}, organization, snapshot.Shared)
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	demands := authority.OfMembership(before, after, organization.Spec.Membership.DefaultRoles)
+	r.demandHere(demands)
+	if len(demands) == 0 {
+		return nil
+	}
+	for _, inheriting := range below {
+		isInherited, err := r.isInherited(inheriting, accepted(after))
+		if err != nil {
+			return err
+		}
+		if isInherited {
+			r.demandIn(inheriting, demands)
+		}
+	}
+	return nil
+}
+
+// isInherited says whether a Membership places its user in an organization below.
+func (r *review) isInherited(organization string, membership *v1alpha1.Membership) (bool, error) {
+	user := string(membership.Spec.User)
+	world, err := snapshot.LoadUser(r.ctx, r.worldBefore, organization, user)
+	if err != nil {
+		return false, err
+	}
+	member, found := access.MemberOf(r.withMembership(world, membership), organization, user, r.now)
+	return found && slices.ContainsFunc(member.Via, func(via access.ObjectReference) bool {
+		return via.Kind == access.KindMembership && via.Namespace == membership.Namespace && via.Name == membership.Name
+	}), nil
 }
 
 // unanswered is a Membership that gives nothing, since nobody has answered.

@@ -85,7 +85,9 @@ func (c *cluster) violationsAt(m *moment, organization string, at time.Time) []v
 
 // evaluated takes nobody for held back, which may be lifted without asking again.
 func evaluated(m *moment, organization string, at time.Time) access.Result {
-	return access.EvaluateAssuming(m.world(), organization, at, access.Assumptions{Ungated: true})
+	world := m.world()
+	world.Users = nil
+	return access.Evaluate(world, organization, at)
 }
 
 // instants are now and whenever something begins or ends.

@@ -30,6 +30,9 @@ func (r *review) examineProject(before, after *v1alpha1.Project) error {
 			return err
 		}
 	}
+	if err := r.readCurrent(); err != nil {
+		return err
+	}
 	var teams v1alpha1.TeamList
 	var bindings v1alpha1.RoleBindingList
 	for _, list := range []client.ObjectList{&teams, &bindings} {

@@ -63,11 +63,27 @@ func newReview(ctx context.Context, validator *Validator, change change) *review
 	if _, ok := change.any().(*v1alpha1.Organization); ok {
 		r.organization = change.any().GetName()
 	}
-	world := snapshot.Once(validator.Cached)
-	r.worldBefore = snapshot.Replacing(world, r.any(), r.before)
-	r.worldAfter = snapshot.Replacing(world, r.any(), r.after)
+	r.read(validator.Cached)
 	return r
 }
+
+func (r *review) read(reader client.Reader) {
+	world := snapshot.Once(reader)
+	r.worldBefore = snapshot.Replacing(world, r.any(), r.before)
+	r.worldAfter = snapshot.Replacing(world, r.any(), r.after)
+}
+
+// readCurrent has the review read what the API server holds now, unless the author may give every role anyway. A watch that has
+// stalled must not hide that an object carries a role by now.
+func (r *review) readCurrent() error {
+	all, err := r.mayAssign("", r.organization)
+	if err == nil && !all {
+		r.read(r.current())
+	}
+	return err
+}
+
+func (r *review) current() client.Reader { return snapshot.Fresh(r.Cached, r.Live, r.Writer.Scheme()) }
 
 // decide returns a refusal, another error where it couldn't decide, or nothing.
 func (r *review) decide() error {

@@ -27,6 +27,9 @@ func (r *review) examineRole(before, after *v1alpha1.Role) error {
 			return err
 		}
 	}
+	if err := r.readCurrent(); err != nil {
+		return err
+	}
 	if after != nil {
 		if err := r.examineRules(before, after); err != nil {
 			return err
@@ -58,10 +61,6 @@ func (r *review) refuseTakenName(role *v1alpha1.Role) error {
 // examineRules: what a Role newly allows its author must hold, or escalate.
 func (r *review) examineRules(before, after *v1alpha1.Role) error {
 	now := rbac.Compile(after, snapshot.NewSources(r.ctx, r.worldAfter))
-	if len(now.MissingRoles) > 0 {
-		// One that was made a moment ago, by the same kubectl apply perhaps, may not be in the caches yet.
-		now = rbac.Compile(after, snapshot.NewSources(r.ctx, snapshot.Replacing(r.Live, r.any(), r.after)))
-	}
 	if now.Cycle {
 		return invalid(ruleIncludesCycle,
 			"spec.includes: %q leads back to this Role by way of %s; take one of the includes out", after.Name,

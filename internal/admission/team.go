@@ -22,6 +22,9 @@ func (r *review) examineTeam(before, after *v1alpha1.Team) error {
 	if err := r.checkTeam(before, after); err != nil || r.maintains(before, after) {
 		return err
 	}
+	if err := r.readCurrent(); err != nil {
+		return err
+	}
 	var bindings v1alpha1.RoleBindingList
 	if err := r.worldAfter.List(r.ctx, &bindings, client.InNamespace(after.Namespace), snapshot.Shared); err != nil {
 		return err

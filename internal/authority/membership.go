@@ -54,6 +54,9 @@ func demandRoles(roles []v1alpha1.RoleName, widened widening) []Demand {
 func widenedMembership(before, after *v1alpha1.Membership) widening {
 	was, is := &before.Spec, &after.Spec
 	switch {
+	case len(was.Roles) > 0 && len(is.Roles) == 0:
+		// The same roles by default today may be others by default tomorrow.
+		return widening{"spec.roles", "leaving it to the organization's default"}
 	case was.User != is.User && is.User != "":
 		return widening{"spec.user", fmt.Sprintf("naming %s", is.User)}
 	case was.Email != is.Email && is.User == "":
