@@ -16,6 +16,7 @@ import (
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/person"
 	"github.com/roster-dev/roster/internal/report"
 	"github.com/roster-dev/roster/internal/reports"
 )
@@ -70,15 +71,15 @@ func (r *Reconciler) recipients(ctx context.Context, organization *v1alpha1.Orga
 		return found, nil
 	}
 	for _, owner := range organization.Spec.Owners {
-		person, err := mailer.Find(ctx, r.Client, string(owner))
+		known, err := person.Find(ctx, r.Client, r.Live, string(owner))
 		if err != nil {
 			return nil, err
 		}
-		if person.Deactivated {
+		if known.Deactivated {
 			continue
 		}
-		if person.Address != "" {
-			add(person.Address)
+		if known.Address != "" {
+			add(known.Address)
 			continue
 		}
 		found = append(found, delivery{
