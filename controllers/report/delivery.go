@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	netmail "net/mail"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -57,11 +58,11 @@ func (r *Reconciler) report(
 // recipients are those that the organization names, or else its owners.
 func (r *Reconciler) recipients(ctx context.Context, organization *v1alpha1.Organization) ([]delivery, error) {
 	var found []delivery
-	known := sets.New[string]()
+	seen := sets.New[string]()
 	add := func(address string) {
-		if !known.Has(address) {
+		if key := strings.ToLower(address); !seen.Has(key) {
 			found = append(found, delivery{To: address})
-			known.Insert(address)
+			seen.Insert(key)
 		}
 	}
 	for _, address := range organization.Spec.Reports.Recipients {

@@ -70,7 +70,7 @@ func (r *Responder) Respond(
 		}
 		return r.write(ctx, found.membership, username, change)
 	})
-	switch wrong := (*wrongCode)(nil); {
+	switch wrong := (*wrongCodeError)(nil); {
 	case errors.As(err, &wrong):
 		return status, r.refuseWrongCode(ctx, username, answer.Organization, wrong)
 	case isOverrun(err):
@@ -89,18 +89,18 @@ type invitation struct {
 	byCode bool
 }
 
-// wrongCode says that a code is of no invitation that the caller could answer with it. Why isn't told: there may be no such
+// wrongCodeError says that a code is of no invitation that the caller could answer with it. Why isn't told: there may be no such
 // organization or no such invitation, the code may be of an earlier mail, or somebody else's.
-type wrongCode struct {
+type wrongCodeError struct {
 	// needless: the caller is invited by username, and can answer without a code.
 	needless bool
 }
 
 // Error is for logs; the caller reads what refuseWrongCode says.
-func (*wrongCode) Error() string { return "wrong code" }
+func (*wrongCodeError) Error() string { return "wrong code" }
 
 // refuseWrongCode counts a wrong code against the caller, and against nobody else.
-func (r *Responder) refuseWrongCode(ctx context.Context, username, organization string, wrong *wrongCode) error {
+func (r *Responder) refuseWrongCode(ctx context.Context, username, organization string, wrong *wrongCodeError) error {
 	number, err := r.Budget.Spend(ctx, username)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (r *Responder) refuseWrongCode(ctx context.Context, username, organization 
 func (r *Responder) find(ctx context.Context, username string, answer selfv1alpha1.AnswerSpec) (*invitation, error) {
 	organization, err := r.organization(ctx, username, answer.Organization)
 	if answer.Code != "" && isAnswer(err) {
-		return nil, &wrongCode{}
+		return nil, &wrongCodeError{}
 	}
 	if err != nil {
 		return nil, err
@@ -195,7 +195,7 @@ func (r *Responder) byCode(
 	at := slices.IndexFunc(unclaimed, fits)
 	switch {
 	case at < 0:
-		return nil, &wrongCode{needless: len(own) > 0 && r.checkOpen(own[0], organization) == nil}
+		return nil, &wrongCodeError{needless: len(own) > 0 && r.checkOpen(own[0], organization) == nil}
 	case len(own) > 0 && answer.Response == string(v1alpha1.InvitationAccepted):
 		return nil, conflict("you have the Membership %q in organization %s already, so this invitation can't become yours: "+
 			"decline it, or ask an administrator to delete one of the two", own[0].Name, organization.Name)

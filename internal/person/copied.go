@@ -56,7 +56,7 @@ func ownedBy(entry metav1.ManagedFieldsEntry) (Copied, error) {
 	var fields struct {
 		Spec map[string]json.RawMessage `json:"f:spec"`
 	}
-	if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 		return Copied{}, fmt.Errorf("read the fields of manager %q: %w", entry.Manager, err)
 	}
 	_, email := fields.Spec["f:email"]
