@@ -70,8 +70,9 @@ type MembershipSpec struct {
 	// +optional
 	User Username `json:"user,omitempty"`
 
-	// email is where mail for the user goes. Alone, without user, it invites: a code is mailed there, and who answers with
-	// it becomes the user.
+	// email is where the invitation is mailed, with a code. Alone, without user, it invites: the person who answers with the
+	// code becomes the user. Beside user it is a claim of the organization, which counts for nothing else until the user
+	// confirms the address by answering with the code.
 	// +optional
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=254
@@ -101,6 +102,11 @@ type MembershipSpec struct {
 	// response is the user's answer to the invitation. Set by Roster alone.
 	// +optional
 	Response InvitationResponse `json:"response,omitempty"`
+
+	// confirmed is the mail address that the user confirmed, by accepting with the code that was mailed there. Left out: the
+	// user accepted without a code, or has not accepted. Set by Roster alone.
+	// +optional
+	Confirmed *ConfirmedAddress `json:"confirmed,omitempty"`
 
 	// suspended takes all of the user's access in this organization and those below while it is true. An owner's isn't
 	// taken.
@@ -183,21 +189,23 @@ type InvitationStatus struct {
 	// What follows is of the mail of the last send, but for sentAt, which is of the last one that a server took.
 	MailState `json:",inline"`
 
-	// codeHash is the SHA-256 of the code that was mailed last to an address whose user isn't known yet.
+	// codeHash is the SHA-256 of the code that was mailed last; it replaces the code of each earlier mail.
 	// +optional
 	CodeHash string `json:"codeHash,omitempty"`
 
-	// wrongCodes is how often this invitation was answered with a wrong code; 5 end it until it is resent.
+	// codeAddress is the address that this code was mailed to.
 	// +optional
-	WrongCodes int32 `json:"wrongCodes,omitempty"`
-
-	// wrongCodeBy is the user who gave the last wrong code.
-	// +optional
-	WrongCodeBy string `json:"wrongCodeBy,omitempty"`
+	CodeAddress string `json:"codeAddress,omitempty"`
 }
 
-// MaxWrongCodes is how many wrong codes an invitation bears before it must be resent.
-const MaxWrongCodes = 5
+// ConfirmedAddress is a mail address that a user confirmed to be theirs.
+type ConfirmedAddress struct {
+	// email is the address.
+	// +kubebuilder:validation:MaxLength=254
+	Email string `json:"email"`
+	// at is when the user confirmed it; of several addresses, the one confirmed last counts.
+	At metav1.Time `json:"at"`
+}
 
 // Membership is one user's place in an organization, made in the organization's namespace.
 //

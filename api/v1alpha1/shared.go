@@ -27,6 +27,8 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// ManagedByRoster is the value of LabelManagedBy on everything that Roster makes.
 	ManagedByRoster = "roster"
+	// FieldManager is the name under which the API server records what the manager wrote, in metadata.managedFields.
+	FieldManager = "roster-manager"
 
 	// AnnotationChangedBy is the authenticated user who last changed the spec, the labels or Roster's annotations of an
 	// object. Roster writes it at admission; what a request says itself counts for nothing.

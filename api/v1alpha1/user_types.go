@@ -14,14 +14,15 @@ type UserSpec struct {
 	// +required
 	Username Username `json:"username"`
 
-	// email is where mail for the user goes.
+	// email is where mail for the user goes. It is set by those who may write Users, never by Roster, and takes precedence
+	// over the username and over status.confirmed.
 	// +optional
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=254
 	// +kubebuilder:validation:Pattern=`^[^\s@<>]+@[^\s@<>]+$`
 	Email string `json:"email,omitempty"`
 
-	// displayName is what people call the user.
+	// displayName is what people call the user. It is set by those who may write Users, never by Roster.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	DisplayName string `json:"displayName,omitempty"`
@@ -91,6 +92,11 @@ type UserStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=200
 	Invitations []string `json:"invitations,omitempty"`
+
+	// confirmed is the mail address that the user confirmed last, by accepting an invitation with the code that was mailed
+	// there. Mail goes to it where spec.email is empty and the username is no mail address.
+	// +optional
+	Confirmed *ConfirmedAddress `json:"confirmed,omitempty"`
 
 	// activeTokens is the number of the user's APITokens, in all organizations, that haven't ended.
 	// +optional

@@ -276,12 +276,13 @@ var _ = Describe("An invitation", func() {
 		}, "InvalidMailSettings", "the Secret roster-system/roster-mail can't be used: host is missing"),
 	)
 
-	It("begins anew when it is resent: life, answer, code and count of wrong codes", func(ctx SpecContext) {
+	It("begins anew when it is resent: life, answer and code", func(ctx SpecContext) {
 		o := newOffice(invited(func(m *v1alpha1.Membership) {
 			m.Spec.User, m.Spec.Response = "", v1alpha1.InvitationDeclined
 			m.Annotations = map[string]string{v1alpha1.AnnotationResendInvitation: "again", v1alpha1.AnnotationChangedBy: "ana"}
 			m.Status.Invitation = &v1alpha1.InvitationStatus{
-				Sends: 1, MailState: v1alpha1.MailState{Delivery: v1alpha1.MailSent}, CodeHash: "h", WrongCodes: 5, WrongCodeBy: "eve",
+				Sends: 1, MailState: v1alpha1.MailState{Delivery: v1alpha1.MailSent}, CodeHash: "h",
+				CodeAddress: "bo@acme.example",
 			}
 		}))
 		o.clock.SetTime(made.Add(100 * time.Hour))
@@ -291,7 +292,7 @@ var _ = Describe("An invitation", func() {
 		Expect(membership.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationChangedBy, "ana"))
 		state := membership.Status.Invitation
 		Expect(state.OpenedAt.Time).To(BeTemporally("==", made.Add(100*time.Hour)))
-		Expect(*state).To(And(HaveField("Sends", int32(2)), HaveField("WrongCodes", BeZero()), HaveField("CodeHash", BeEmpty())))
+		Expect(*state).To(And(HaveField("Sends", int32(2)), HaveField("CodeHash", BeEmpty()), HaveField("CodeAddress", BeEmpty())))
 		membership = o.settled(ctx)
 		Expect(mailed(membership)).To(Equal("True Sent"))
 		Expect(o.mails[0].Text).To(ContainSubstring("Please answer before: 11 January 2027, 13:00 UTC"))

@@ -84,15 +84,16 @@ func (r *Reconciler) opened(membership *v1alpha1.Membership) *v1alpha1.Invitatio
 	return state
 }
 
-// begin notes that an attempt is made, and returns the code that it carries. Each attempt has a code of its own, since only
-// its hash is kept; that of an attempt which may have been mailed stays good.
+// begin notes that an attempt is made, and returns the code that the mail carries to an address that the organization names:
+// the person answers with it, or confirms the address by it. Each attempt has a code of its own, since only its hash is kept;
+// that of an attempt which may have been mailed stays good.
 func (r *Reconciler) begin(membership *v1alpha1.Membership) string {
 	state := r.opened(membership)
 	r.Office.Begin(&state.MailState)
 	code := ""
-	if membership.Spec.User == "" {
-		code = invitation.NewCode(membership.UID)
-		state.CodeHash = invitation.Hash(code)
+	if address := membership.Spec.Email; address != "" {
+		code = invitation.NewCode()
+		state.CodeHash, state.CodeAddress = invitation.Hash(code), address
 	}
 	say(membership, metav1.ConditionUnknown, string(v1alpha1.MailSending), "the mail is being sent")
 	return code

@@ -10,17 +10,17 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/mail"
-	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/person"
 )
 
-// address is where the invited person is mailed: what the Membership says, or a User of that name, or the username itself
-// where it is an address.
+// address is where the invited person is mailed: the address in the Membership, which the organization chose for this one
+// purpose, or else the person's own.
 func (r *Reconciler) address(ctx context.Context, membership *v1alpha1.Membership) (string, error) {
 	if membership.Spec.Email != "" {
 		return membership.Spec.Email, nil
 	}
-	person, err := mailer.Find(ctx, r.Client, string(membership.Spec.User))
-	return person.Address, err
+	known, err := person.Find(ctx, r.Client, r.Live, string(membership.Spec.User))
+	return known.Address, err
 }
 
 // message is the mail to the invited person. The same send has the same ID at each attempt.
@@ -32,7 +32,7 @@ func (r *Reconciler) message(settings mail.Settings, live *subject, to, code str
 		InvitedBy: cmp.Or(membership.Annotations[v1alpha1.AnnotationChangedBy], "An administrator"),
 		Invitee:   cmp.Or(membership.Spec.DisplayName, string(membership.Spec.User), to),
 		ExpiresAt: access.PhaseOf(membership, organization, r.Clock.Now()).Until,
-		Code:      code,
+		Code:      code, User: string(membership.Spec.User), Address: to,
 		PortalURL: strings.ReplaceAll(r.PortalURL, "{organization}", organization.Name),
 	}
 	for _, role := range access.RolesOf(membership, organization) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/person"
 	"github.com/roster-dev/roster/internal/status"
 	"github.com/roster-dev/roster/internal/text"
 )
@@ -48,12 +49,12 @@ func (r *Reconciler) gather(ctx context.Context, request *v1alpha1.JoinRequest) 
 		if find(request, about, one.mark) != nil {
 			continue
 		}
-		person, err := mailer.Find(ctx, r.Client, one.username)
+		known, err := person.Find(ctx, r.Client, r.Live, one.username)
 		if err != nil {
 			return err
 		}
 		mail := v1alpha1.JoinMail{About: about, Recipient: one.mark}
-		if person.Address == "" || person.Deactivated {
+		if known.Address == "" || known.Deactivated {
 			mail.Delivery, mail.LastError = v1alpha1.MailFailed, noAddress
 		}
 		request.Status.Mails = append(request.Status.Mails, mail)
@@ -117,18 +118,18 @@ func (r *Reconciler) send(ctx context.Context, request *v1alpha1.JoinRequest, ma
 	if err != nil {
 		return err
 	}
-	person, err := mailer.Find(ctx, r.Client, username)
+	known, err := person.Find(ctx, r.Client, r.Live, username)
 	if err != nil {
 		return err
 	}
-	if person.Address == "" || person.Deactivated {
+	if known.Address == "" || known.Deactivated {
 		before := request.DeepCopy()
 		mail.Delivery, mail.LastError = v1alpha1.MailFailed, noAddress
 		summarize(request, mail.About)
 		return status.Update(ctx, r.Client, before, request)
 	}
 	r.Office.Begin(&mail.MailState)
-	message, err := r.message(ctx, settings, request, mail, username, person)
+	message, err := r.message(ctx, settings, request, mail, username, known)
 	if err != nil {
 		return err
 	}

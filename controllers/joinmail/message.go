@@ -7,14 +7,14 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/mail"
-	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/person"
 	"github.com/roster-dev/roster/internal/text"
 )
 
 // message is a mail to one person. The same mail has the same ID at each attempt.
 func (r *Reconciler) message(
 	ctx context.Context, settings mail.Settings, request *v1alpha1.JoinRequest, about *v1alpha1.JoinMail,
-	username string, person mailer.Person,
+	username string, to person.Person,
 ) (mail.Message, error) {
 	organization, err := r.organization(ctx, request)
 	if err != nil {
@@ -26,7 +26,7 @@ func (r *Reconciler) message(
 	}
 	return mail.Message{
 		ID:   mail.MessageID(settings.From, "join", string(request.UID), string(about.About), username),
-		To:   netmail.Address{Name: person.DisplayName, Address: person.Address},
+		To:   netmail.Address{Name: to.DisplayName, Address: to.Address},
 		Date: about.AttemptedAt.Time, Content: content,
 	}, nil
 }

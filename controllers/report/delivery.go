@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	netmail "net/mail"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +17,7 @@ import (
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 	"github.com/roster-dev/roster/internal/mail"
 	"github.com/roster-dev/roster/internal/mailer"
+	"github.com/roster-dev/roster/internal/person"
 	"github.com/roster-dev/roster/internal/report"
 	"github.com/roster-dev/roster/internal/reports"
 )
@@ -56,11 +58,11 @@ func (r *Reconciler) report(
 // recipients are those that the organization names, or else its owners.
 func (r *Reconciler) recipients(ctx context.Context, organization *v1alpha1.Organization) ([]delivery, error) {
 	var found []delivery
-	known := sets.New[string]()
+	seen := sets.New[string]()
 	add := func(address string) {
-		if !known.Has(address) {
+		if key := strings.ToLower(address); !seen.Has(key) {
 			found = append(found, delivery{To: address})
-			known.Insert(address)
+			seen.Insert(key)
 		}
 	}
 	for _, address := range organization.Spec.Reports.Recipients {
@@ -70,15 +72,15 @@ func (r *Reconciler) recipients(ctx context.Context, organization *v1alpha1.Orga
 		return found, nil
 	}
 	for _, owner := range organization.Spec.Owners {
-		person, err := mailer.Find(ctx, r.Client, string(owner))
+		known, err := person.Find(ctx, r.Client, r.Live, string(owner))
 		if err != nil {
 			return nil, err
 		}
-		if person.Deactivated {
+		if known.Deactivated {
 			continue
 		}
-		if person.Address != "" {
-			add(person.Address)
+		if known.Address != "" {
+			add(known.Address)
 			continue
 		}
 		found = append(found, delivery{

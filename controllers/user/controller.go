@@ -3,11 +3,11 @@
 package user
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -43,11 +43,17 @@ const (
 // Reconciler keeps Users. Its requests carry a username.
 type Reconciler struct {
 	client.Client
+	// Live reads from the API server itself what the caches leave out.
+	Live  client.Reader
 	Clock clock.PassiveClock
 	// PersonalOrganizations: make one for every active member who owns none.
 	PersonalOrganizations bool
 	// History records removals before their objects go; nil in tests that are about something else.
 	History finalizer.Witness
+
+	// examined are the UIDs of Users that hold no copy of a Membership's fields: looked at once by a process, since this
+	// version writes none.
+	examined sync.Map
 }
 
 // SetupWithManager registers the controller.
@@ -158,7 +164,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 			return reconcile.Result{}, nil
 		}
 		// The new object comes back here by its own event, and gets its status then.
-		return reconcile.Result{}, r.makeUser(ctx, username, memberships)
+		return reconcile.Result{}, r.makeUser(ctx, username)
+	}
+	if changed, err := r.forgetCopies(ctx, users.Items); changed || err != nil {
+		return reconcile.Result{RequeueAfter: outdatedRetry}, err
 	}
 	if err := r.holdDeactivated(ctx, users.Items, len(owned)+len(memberships) > 0); err != nil {
 		return reconcile.Result{}, err
@@ -171,6 +180,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	wanted.Confirmed = confirmed(users.Items, memberships)
 	err = r.report(ctx, users.Items, wanted)
 	if apierrors.IsConflict(err) {
 		return reconcile.Result{RequeueAfter: outdatedRetry}, nil
@@ -178,20 +188,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return reconcile.Result{}, err
 }
 
-func (r *Reconciler) makeUser(ctx context.Context, username string, memberships []*v1alpha1.Membership) error {
+// makeUser makes a User with the username alone. The address and the name in a Membership are what one organization says;
+// a User counts for all of them.
+func (r *Reconciler) makeUser(ctx context.Context, username string) error {
 	user := &v1alpha1.User{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:   names.FromUsername(username),
 			Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster},
 		},
 		Spec: v1alpha1.UserSpec{Username: v1alpha1.Username(username)},
-	}
-	memberships = slices.SortedFunc(slices.Values(memberships), func(a, b *v1alpha1.Membership) int {
-		return cmp.Compare(a.Namespace, b.Namespace)
-	})
-	for _, membership := range memberships {
-		user.Spec.Email = cmp.Or(user.Spec.Email, membership.Spec.Email)
-		user.Spec.DisplayName = cmp.Or(user.Spec.DisplayName, membership.Spec.DisplayName)
 	}
 	err := r.Create(ctx, user)
 	if apierrors.IsAlreadyExists(err) && r.isUserOf(ctx, user.Name, username) {
@@ -349,6 +354,7 @@ func (r *Reconciler) report(ctx context.Context, users []v1alpha1.User, wanted v
 		after.Status.OwnedOrganizations = wanted.OwnedOrganizations
 		after.Status.Invitations = wanted.Invitations
 		after.Status.ActiveTokens = wanted.ActiveTokens
+		after.Status.Confirmed = wanted.Confirmed
 		status.Report(after, readiness(users))
 		errs = append(errs, status.Update(ctx, r.Client, before, after))
 	}

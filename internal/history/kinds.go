@@ -65,13 +65,13 @@ var memberships = kind[*v1alpha1.Membership]{
 		plain("spec.roles", "MemberRolesChanged", func(m *v1alpha1.Membership) []v1alpha1.RoleName { return m.Spec.Roles }),
 		plain("spec.invitation", "InvitationChanged", invitation),
 		plain("spec.response", "InvitationAnswered", func(m *v1alpha1.Membership) string { return string(m.Spec.Response) }),
+		plain("spec.confirmed", "MemberAddressConfirmed",
+			func(m *v1alpha1.Membership) string { return confirmedAddress(m.Spec.Confirmed) }),
 		flag("spec.suspended", "MemberSuspended", "MemberResumed",
 			func(m *v1alpha1.Membership) bool { return m.Spec.Suspended }),
 		plain("spec.expiresAt", "MemberExpiryChanged", func(m *v1alpha1.Membership) any { return m.Spec.ExpiresAt }),
 		mark("metadata.annotations["+v1alpha1.AnnotationResendInvitation+"]", "InvitationResent", "InvitationResendForgotten",
 			func(m *v1alpha1.Membership) string { return m.Annotations[v1alpha1.AnnotationResendInvitation] }).inMetadata(),
-		mark("status.invitation.wrongCodes", "InvitationWrongCode", "InvitationWrongCodesForgotten", wrongCodes).
-			byRoster("somebody answered with a code that isn't the invitation's, or it was resent").asWarning(),
 		mark("status.phase", "MemberExpired", "MemberNoLongerExpired", expiredMembership).
 			byRoster("its end has come or was put off"),
 		mark("status.suspendedBecause", "MemberHeldBack", "MemberNoLongerHeldBack", gate).
@@ -90,13 +90,12 @@ func invitation(membership *v1alpha1.Membership) string {
 	return "invited for " + invitation.ExpiresAfter.Duration.String()
 }
 
-// wrongCodes says how many wrong codes were given, and by whom the last one.
-func wrongCodes(membership *v1alpha1.Membership) string {
-	state := membership.Status.Invitation
-	if state == nil || state.WrongCodes == 0 {
+// confirmedAddress is the address alone: confirming the same one again changes nothing.
+func confirmedAddress(confirmed *v1alpha1.ConfirmedAddress) string {
+	if confirmed == nil {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d, the last one by %s", state.WrongCodes, v1alpha1.MaxWrongCodes, state.WrongCodeBy)
+	return confirmed.Email
 }
 
 func expiredMembership(membership *v1alpha1.Membership) string {
@@ -239,6 +238,9 @@ var users = kind[*v1alpha1.User]{
 		plain("spec.displayName", "UserRenamed", func(u *v1alpha1.User) string { return u.Spec.DisplayName }),
 		flag("spec.deactivated", "UserDeactivated", "UserActivated", func(u *v1alpha1.User) bool { return u.Spec.Deactivated }),
 		{path: "spec.mfa", value: secondFactor, action: secondFactorAction},
+		plain("status.confirmed", "UserAddressConfirmed",
+			func(u *v1alpha1.User) string { return confirmedAddress(u.Status.Confirmed) }).
+			byRoster("the user accepted an invitation with the code that was mailed there"),
 	},
 }
 

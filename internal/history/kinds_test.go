@@ -121,14 +121,8 @@ var lines = []line{
 		func(m mbr) { m.Spec.Response = v1alpha1.InvitationAccepted }),
 	of("InvitationResent", "metadata.annotations[roster.dev/resend-invitation]", "", "again", membership, nothing,
 		func(m mbr) { m.Annotations[v1alpha1.AnnotationResendInvitation] = "again" }),
-	of("InvitationWrongCode", "status.invitation.wrongCodes", "", "2 of 5, the last one by eve", membership, nothing,
-		func(m mbr) {
-			m.Status.Invitation = &v1alpha1.InvitationStatus{WrongCodes: 2, WrongCodeBy: "eve"}
-		}).byRoster().warning(),
-	of("InvitationWrongCodesForgotten", "status.invitation.wrongCodes", "1 of 5, the last one by eve", "", membership,
-		func(m mbr) {
-			m.Status.Invitation = &v1alpha1.InvitationStatus{WrongCodes: 1, WrongCodeBy: "eve"}
-		}, nothing).byRoster(),
+	of("MemberAddressConfirmed", "spec.confirmed", "", "bo@x", membership, nothing,
+		func(m mbr) { m.Spec.Confirmed = &v1alpha1.ConfirmedAddress{Email: "bo@x", At: end} }),
 	of("MemberSuspended", "spec.suspended", "false", "true", membership, nothing, func(m mbr) { m.Spec.Suspended = true }),
 	of("MemberResumed", "spec.suspended", "true", "false", membership, func(m mbr) { m.Spec.Suspended = true }, nothing),
 	of("MemberExpiryChanged", "spec.expiresAt", "", "2030-01-02T03:04:05Z", membership, nothing,
@@ -239,6 +233,8 @@ var lines = []line{
 	of("MFAReset", "spec.mfa", "enrolled", "", user, func(u usr) { u.Spec.MFA.Enrolled = true }, nothing),
 	of("MFAChanged", "spec.mfa", "enrolled", "enrolled by key", user, func(u usr) { u.Spec.MFA.Enrolled = true },
 		func(u usr) { u.Spec.MFA = v1alpha1.MultiFactorAuthentication{Enrolled: true, Method: "key"} }),
+	of("UserAddressConfirmed", "status.confirmed", "", "bo@x", user, nothing,
+		func(u usr) { u.Status.Confirmed = &v1alpha1.ConfirmedAddress{Email: "bo@x", At: end} }).byRoster(),
 }
 
 func names(names ...v1alpha1.Username) []v1alpha1.Username { return names }

@@ -8,33 +8,21 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/types"
 )
 
-const (
-	// secretSize is how many random bytes a code holds.
-	secretSize = 16
-	// handleSize is how many bytes say which invitation a code is for.
-	handleSize = 5
-)
+// secretSize is how many random bytes a code holds.
+const secretSize = 16
 
 // letters can't be mistaken for one another when somebody types them.
 var letters = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// NewCode is a code for the invitation of a Membership: which invitation it is for, and 128 random bits.
-func NewCode(membership types.UID) string {
+// NewCode is 128 random bits. No part of a code says which invitation it is for: the invitation is found by the hash of the
+// whole code, so that nobody can address somebody else's invitation with a wrong one.
+func NewCode() string {
 	secret := make([]byte, secretSize)
 	// It never fails: without randomness the process ends.
 	_, _ = rand.Read(secret)
-	return handle(membership) + "-" + write(secret)
-}
-
-// IsFor says whether a code, right or wrong, is meant for the invitation of a Membership. Who has never seen the
-// invitation can't tell, and so can't use up the wrong codes that it bears.
-func IsFor(code string, membership types.UID) bool {
-	written, _, _ := strings.Cut(normal(code), "-")
-	return written == handle(membership)
+	return strings.ToLower(letters.EncodeToString(secret))
 }
 
 // Hash is what is kept of a code. The code's own bits are random, so that a plain hash can't be turned back.
@@ -47,13 +35,6 @@ func Hash(code string) string {
 func Matches(code, hash string) bool {
 	return hash != "" && subtle.ConstantTimeCompare([]byte(Hash(code)), []byte(hash)) == 1
 }
-
-func handle(membership types.UID) string {
-	hash := sha256.Sum256([]byte("invitation " + membership))
-	return write(hash[:handleSize])
-}
-
-func write(bytes []byte) string { return strings.ToLower(letters.EncodeToString(bytes)) }
 
 // normal is a code as it was made: people copy it with spaces around it, and some keyboards begin with a capital.
 func normal(code string) string { return strings.ToLower(strings.TrimSpace(code)) }

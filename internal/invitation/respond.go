@@ -3,6 +3,7 @@ package invitation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -33,6 +34,8 @@ type Responder struct {
 	Writer client.Client
 	// Clock says what has expired.
 	Clock clock.PassiveClock
+	// Budget counts the wrong codes of each caller.
+	Budget *Budget
 }
 
 // Respond answers the invitation that a user has in an organization, or the one that the code is for. Without effect, it
@@ -44,23 +47,35 @@ func (r *Responder) Respond(
 		return selfv1alpha1.AnswerStatus{}, err
 	}
 	var status selfv1alpha1.AnswerStatus
+	if answer.Code != "" {
+		// Before anything is looked up: whether the code is right isn't told to a caller who has given too many wrong ones.
+		if err := r.Budget.Check(ctx, username); err != nil {
+			return status, err
+		}
+	}
 	// Each attempt decides anew: what was read may have been resent, revoked or answered meanwhile.
 	err := retry.OnError(retry.DefaultBackoff, isOverrun, func() error {
 		found, err := r.find(ctx, username, answer)
 		if err != nil {
 			return err
 		}
+		change := answerTo(found, username, answer, r.Clock.Now())
 		status.Membership = found.membership.Name
 		status.Roles = text.Strings(access.RolesOf(found.membership, found.organization))
+		if change.Confirmed != nil {
+			status.Confirmed = change.Confirmed.Email
+		}
 		if !effect {
 			return nil
 		}
-		return r.write(ctx, found.membership, username, v1alpha1.InvitationResponse(answer.Response))
+		return r.write(ctx, found.membership, username, change)
 	})
-	if isOverrun(err) {
+	switch wrong := (*wrongCodeError)(nil); {
+	case errors.As(err, &wrong):
+		return status, r.refuseWrongCode(ctx, username, answer.Organization, wrong)
+	case isOverrun(err):
 		return status, apierrors.NewServerTimeout(answers, "create", 1)
-	}
-	if apierrors.IsNotFound(err) && !isAnswer(err) {
+	case apierrors.IsNotFound(err) && !isAnswer(err):
 		return status, notInvited(username, answer.Organization)
 	}
 	return status, err
@@ -70,11 +85,42 @@ func (r *Responder) Respond(
 type invitation struct {
 	membership   *v1alpha1.Membership
 	organization *v1alpha1.Organization
+	// byCode: the answer came with the code that was mailed last.
+	byCode bool
+}
+
+// wrongCodeError says that a code is of no invitation that the caller could answer with it. Why isn't told: there may be no such
+// organization or no such invitation, the code may be of an earlier mail, or somebody else's.
+type wrongCodeError struct {
+	// needless: the caller is invited by username, and can answer without a code.
+	needless bool
+}
+
+// Error is for logs; the caller reads what refuseWrongCode says.
+func (*wrongCodeError) Error() string { return "wrong code" }
+
+// refuseWrongCode counts a wrong code against the caller, and against nobody else.
+func (r *Responder) refuseWrongCode(ctx context.Context, username, organization string, wrong *wrongCodeError) error {
+	number, err := r.Budget.Spend(ctx, username)
+	if err != nil {
+		return err
+	}
+	advice := ""
+	if wrong.needless {
+		advice = "; you are invited by username, so you can also answer without a code"
+	}
+	return apierrors.NewForbidden(answers, organization, fmt.Errorf(
+		"no invitation of organization %s waits for this code (wrong code %d of %d within an hour): copy the code whole from "+
+			"the newest mail, as the code of an earlier mail is good no more once the invitation is resent; one that was accepted "+
+			"or revoked takes no code%s", organization, number, maxWrongCodes, advice))
 }
 
 // find is the open invitation that an answer is for.
 func (r *Responder) find(ctx context.Context, username string, answer selfv1alpha1.AnswerSpec) (*invitation, error) {
 	organization, err := r.organization(ctx, username, answer.Organization)
+	if answer.Code != "" && isAnswer(err) {
+		return nil, &wrongCodeError{}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -82,25 +128,13 @@ func (r *Responder) find(ctx context.Context, username string, answer selfv1alph
 	if err != nil {
 		return nil, err
 	}
-	if answer.Code != "" && len(own) > 0 && IsFor(answer.Code, own[0].UID) {
-		// Who has accepted by code is known by name from then on.
-		return &invitation{own[0], organization}, r.checkOpen(own[0], organization)
-	}
 	if answer.Code != "" {
-		membership, err := r.byCode(ctx, organization, username, answer.Code)
-		if err != nil {
-			return nil, err
-		}
-		if len(own) > 0 && answer.Response == string(v1alpha1.InvitationAccepted) {
-			return nil, conflict("you have the Membership %q in organization %s already, so this invitation can't become yours: "+
-				"decline it, or ask an administrator to delete one of the two", own[0].Name, organization.Name)
-		}
-		return &invitation{membership, organization}, nil
+		return r.byCode(ctx, organization, own, answer)
 	}
 	if len(own) == 0 {
 		return nil, notInvited(username, organization.Name)
 	}
-	return &invitation{own[0], organization}, r.checkOpen(own[0], organization)
+	return &invitation{membership: own[0], organization: organization}, r.checkOpen(own[0], organization)
 }
 
 // organization is one that is in use. Of others nothing is told, and not whether there is one.
@@ -145,52 +179,28 @@ func (r *Responder) memberships(ctx context.Context, organization, username stri
 	return found, nil
 }
 
-// byCode is the open invitation to an address that a code is for. A wrong one is counted against the invitation that it
-// is meant for, before anything is said of it.
+// byCode is the open invitation that a code is for: the caller's own, or one to an address alone. Whatever the code is, the
+// same is looked up.
 func (r *Responder) byCode(
-	ctx context.Context, organization *v1alpha1.Organization, username, code string,
-) (*v1alpha1.Membership, error) {
-	candidates, err := r.memberships(ctx, organization.Name, "")
+	ctx context.Context, organization *v1alpha1.Organization, own []*v1alpha1.Membership, answer selfv1alpha1.AnswerSpec,
+) (*invitation, error) {
+	unclaimed, err := r.memberships(ctx, organization.Name, "")
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(candidates, func(membership *v1alpha1.Membership) bool { return IsFor(code, membership.UID) })
-	if at < 0 {
-		return nil, apierrors.NewForbidden(answers, organization.Name, fmt.Errorf(
-			"no invitation of organization %s waits for this code: copy it whole from the mail; an invitation that was "+
-				"accepted, revoked or resent has no use for the code of an earlier mail", organization.Name))
+	fits := func(membership *v1alpha1.Membership) bool { return Matches(answer.Code, stateOf(membership).CodeHash) }
+	if len(own) > 0 && fits(own[0]) {
+		return &invitation{own[0], organization, true}, r.checkOpen(own[0], organization)
 	}
-	membership := candidates[at]
-	state := stateOf(membership)
-	if err := r.checkOpen(membership, organization); err != nil {
-		return nil, err
+	at := slices.IndexFunc(unclaimed, fits)
+	switch {
+	case at < 0:
+		return nil, &wrongCodeError{needless: len(own) > 0 && r.checkOpen(own[0], organization) == nil}
+	case len(own) > 0 && answer.Response == string(v1alpha1.InvitationAccepted):
+		return nil, conflict("you have the Membership %q in organization %s already, so this invitation can't become yours: "+
+			"decline it, or ask an administrator to delete one of the two", own[0].Name, organization.Name)
 	}
-	if state.WrongCodes >= v1alpha1.MaxWrongCodes {
-		return nil, tooManyWrongCodes(organization.Name)
-	}
-	if Matches(code, state.CodeHash) {
-		return membership, nil
-	}
-	if err := r.countWrongCode(ctx, membership, username); err != nil {
-		return nil, err
-	}
-	if state.WrongCodes+1 >= v1alpha1.MaxWrongCodes {
-		return nil, tooManyWrongCodes(organization.Name)
-	}
-	return nil, apierrors.NewForbidden(answers, organization.Name, fmt.Errorf(
-		"wrong code (%d of %d): copy the code of the last mail; after %[2]d wrong ones the invitation must be resent",
-		state.WrongCodes+1, v1alpha1.MaxWrongCodes))
-}
-
-// countWrongCode fails on a conflict, so that no two guesses count as one.
-func (r *Responder) countWrongCode(ctx context.Context, membership *v1alpha1.Membership, username string) error {
-	counted := membership.DeepCopy()
-	if counted.Status.Invitation == nil {
-		counted.Status.Invitation = &v1alpha1.InvitationStatus{}
-	}
-	counted.Status.Invitation.WrongCodes++
-	counted.Status.Invitation.WrongCodeBy = username
-	return r.Writer.Status().Update(ctx, counted)
+	return &invitation{unclaimed[at], organization, true}, r.checkOpen(unclaimed[at], organization)
 }
 
 // checkOpen says why an invitation can't be answered.
@@ -214,24 +224,43 @@ func (r *Responder) checkOpen(membership *v1alpha1.Membership, organization *v1a
 		organization.Name, access.InvitationEnd(membership, organization).UTC().Format(time.RFC3339))
 }
 
-// write sets the response, on the version that it was decided on. Who declines an invitation to an address stays unknown
-// to the Membership, so that the address can be invited again.
-func (r *Responder) write(
-	ctx context.Context, membership *v1alpha1.Membership, username string, response v1alpha1.InvitationResponse,
-) error {
-	spec := map[string]any{"response": response}
-	if membership.Spec.User == "" && response == v1alpha1.InvitationAccepted {
-		spec["user"] = username
-	}
+// change is what an answer makes of a Membership's spec.
+type change struct {
+	Response   v1alpha1.InvitationResponse `json:"response"`
+	User       string                      `json:"user,omitempty"`
+	Invitation *v1alpha1.InvitationSpec    `json:"invitation,omitempty"`
+	Confirmed  *v1alpha1.ConfirmedAddress  `json:"confirmed,omitempty"`
+}
+
+// answerTo is what an answer changes. A caller who declines an invitation to an address stays unknown to the Membership, so
+// that the address can be invited again. Accepting with the code confirms the address that the code was mailed to, whatever
+// address the Membership names by now.
+func answerTo(found *invitation, username string, answer selfv1alpha1.AnswerSpec, now time.Time) change {
+	membership := found.membership
+	change := change{Response: v1alpha1.InvitationResponse(answer.Response)}
 	if membership.Spec.Invitation == nil {
-		spec["invitation"] = map[string]any{}
+		change.Invitation = &v1alpha1.InvitationSpec{}
 	}
+	if change.Response != v1alpha1.InvitationAccepted {
+		return change
+	}
+	if membership.Spec.User == "" {
+		change.User = username
+	}
+	if address := stateOf(membership).CodeAddress; found.byCode && address != "" {
+		change.Confirmed = &v1alpha1.ConfirmedAddress{Email: address, At: metav1.NewTime(now).Rfc3339Copy()}
+	}
+	return change
+}
+
+// write changes a Membership, on the version that the change was decided on.
+func (r *Responder) write(ctx context.Context, membership *v1alpha1.Membership, username string, change change) error {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{
 			"uid": membership.UID, "resourceVersion": membership.ResourceVersion,
 			"annotations": map[string]string{v1alpha1.AnnotationChangedBy: username},
 		},
-		"spec": spec,
+		"spec": change,
 	})
 	if err != nil {
 		return err
@@ -277,12 +306,6 @@ func notInvited(username, organization string) error {
 		organization, username))
 }
 
-func tooManyWrongCodes(organization string) error {
-	return refusal(http.StatusForbidden, metav1.StatusReasonForbidden, fmt.Sprintf(
-		"wrong code (%d of %[1]d): this invitation takes no more; ask an administrator of organization %s to resend it",
-		v1alpha1.MaxWrongCodes, organization))
-}
-
 func refusal(code int32, reason metav1.StatusReason, message string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message,
@@ -290,8 +313,5 @@ func refusal(code int32, reason metav1.StatusReason, message string) error {
 			Causes: []metav1.StatusCause{{Type: answered, Message: message}}},
 	}}
 }
-
-// isOverrun: somebody else has changed the Membership since it was read.
-func isOverrun(err error) bool { return apierrors.IsConflict(err) && !isAnswer(err) }
 
 func isAnswer(err error) bool { return apierrors.HasStatusCause(err, answered) }

@@ -22,8 +22,12 @@ type Invitation struct {
 	Roles []string
 	// ExpiresAt is when the invitation can no longer be answered.
 	ExpiresAt time.Time
-	// Code answers the invitation of somebody whose user isn't known yet; empty for others. It is the one secret that
-	// a mail carries.
+	// User is the username of the invited person; empty where it isn't known yet.
+	User string
+	// Address that the mail goes to.
+	Address string
+	// Code answers the invitation of somebody whose user isn't known yet, and confirms the address; empty where the mail goes
+	// to an address that is the person's already. It is the one secret that a mail carries.
 	Code string
 	// AcceptCommand and DeclineCommand answer with the kubectl plugin. WithCommands fills them in.
 	AcceptCommand, DeclineCommand string

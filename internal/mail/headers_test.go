@@ -76,7 +76,7 @@ func drawnContent(g *WithT, t *rapid.T) mail.Content {
 		content, err = templates().Invitation(mail.Invitation{
 			Organization: name("organization"), OrganizationDisplayName: name("display name"), InvitedBy: name("invited by"),
 			Invitee: name("invitee"), Roles: []string{name("role")}, Code: name("code"), PortalURL: name("portal"),
-			ExpiresAt: time.Unix(1<<31, 0),
+			User: name("user"), Address: name("address"), ExpiresAt: time.Unix(1<<31, 0),
 		}.WithCommands())
 	case 1:
 		content, err = templates().JoinRequest(mail.JoinRequest{

@@ -198,7 +198,7 @@ func samples() map[string][]any {
 	full := Invitation{
 		Organization: "acme", OrganizationDisplayName: "The Acme Company", InvitedBy: "ana@acme.example",
 		Invitee: "bo@acme.example", Roles: []string{"viewer", "billing"}, Code: "SAMPLE-CODE",
-		ExpiresAt: time.Date(2027, time.January, 31, 9, 30, 0, 0, time.UTC), PortalURL: "https://portal.acme.example/invitations",
+		User: "bo@acme.example", Address: "bo@acme.example", ExpiresAt: time.Date(2027, time.January, 31, 9, 30, 0, 0, time.UTC), PortalURL: "https://portal.acme.example/invitations",
 	}.WithCommands()
 	bare := Invitation{Organization: "acme", InvitedBy: "ana", Invitee: "bo", ExpiresAt: full.ExpiresAt}.WithCommands()
 	request := JoinRequest{

@@ -27,7 +27,7 @@ func folder(files map[string]string) string {
 
 var anInvitation = mail.Invitation{
 	Organization: "acme", OrganizationDisplayName: "The Acme Company", InvitedBy: "ana@acme.example",
-	Invitee: "bo@agency.example", Roles: []string{"viewer", "billing"}, Code: "K7Q2-9XWD",
+	Invitee: "bo@agency.example", Roles: []string{"viewer", "billing"}, Code: "K7Q2-9XWD", Address: "bo@agency.example",
 	ExpiresAt: time.Date(2027, time.January, 31, 10, 30, 0, 0, time.FixedZone("CET", 3600)),
 	PortalURL: "https://portal.acme.example/invitations",
 }.WithCommands()
@@ -69,7 +69,9 @@ spec:
 EOF
 
 The code is for you alone: whoever has it can answer in your place. Please
-don't pass this mail on.
+don't pass this mail on. Accepting confirms that
+bo@agency.example is your mail address, also for
+other organizations. If it isn't yours, don't accept.
 
 Nothing happens until you accept. If you didn't expect this, you can ignore
 it.
@@ -81,6 +83,23 @@ it.
 			ContainSubstring("<pre>kubectl roster accept acme --code K7Q2-9XWD</pre>"),
 			ContainSubstring("kind: Answer\nspec:\n  code: K7Q2-9XWD"),
 		))
+	})
+
+	It("says what the code does where the username is known", func() {
+		known := anInvitation
+		known.User = "bo"
+		content, err := templates().Invitation(known)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(content.Text).To(ContainSubstring(`
+Only bo can accept. Accepting with the code confirms that
+bo@agency.example is your mail address, also for
+other organizations. If it isn't yours, leave the code out.
+
+Nothing happens until you accept.`))
+		Expect(content.HTML).To(ContainSubstring("<p>Only bo can accept. Accepting with the code confirms that bo@agency.example is"))
+		for _, part := range []string{content.Text, content.HTML} {
+			Expect(part).NotTo(ContainSubstring("in your place"))
+		}
 	})
 
 	It("leaves out what there isn't", func() {

@@ -69,7 +69,8 @@ func loadConfig(kubeconfig string) (*rest.Config, error) {
 	}
 	// The API server shares its capacity fairly by itself; waiting here would only delay a revoke.
 	config.QPS = -1
-	config.UserAgent = "roster-manager"
+	// The API server takes the field manager from it.
+	config.UserAgent = v1alpha1.FieldManager
 	return config, nil
 }
 
@@ -159,7 +160,8 @@ func addControllers(ctx context.Context, manager ctrl.Manager, options *Options,
 		&role.Reconciler{Client: reads, Live: live, History: recorder},
 		&joinrequest.Reconciler{Client: reads, Live: live, Clock: clock.RealClock{}, History: recorder},
 		&user.Reconciler{
-			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations, History: recorder,
+			Client: reads, Live: live, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations,
+			History: recorder,
 		},
 	} {
 		if err := controller.SetupWithManager(manager); err != nil {

@@ -45,8 +45,11 @@ func addView(
 		return err
 	}
 	live, writer := manager.GetAPIReader(), manager.GetClient()
-	server := view.NewServer(serverOptions, answers, activities, &reports.Store{Live: live, Writer: writer},
-		&invitation.Responder{Live: live, Writer: writer, Clock: clock.RealClock{}})
+	responder := &invitation.Responder{
+		Live: live, Writer: writer, Clock: clock.RealClock{},
+		Budget: &invitation.Budget{Live: live, Writer: writer, Clock: clock.RealClock{}},
+	}
+	server := view.NewServer(serverOptions, answers, activities, &reports.Store{Live: live, Writer: writer}, responder)
 	if err := manager.AddReadyzCheck("view", server.Ready); err != nil {
 		return err
 	}

@@ -106,6 +106,9 @@ func (b *builder) row(user string) *viewv1alpha1.Member {
 		if row.Email == "" {
 			row.Email = known.Spec.Email
 		}
+		if row.Email == "" && known.Status.Confirmed != nil {
+			row.Email = known.Status.Confirmed.Email
+		}
 		if row.DisplayName == "" {
 			row.DisplayName = known.Spec.DisplayName
 		}

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	selfv1alpha1 "github.com/roster-dev/roster/api/self/v1alpha1"
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/manager"
 	"github.com/roster-dev/roster/test/environment"
@@ -96,7 +97,9 @@ func (i *installation) as(user string) client.Client {
 	if user != "" {
 		config = i.cluster.As(user)
 	}
-	made, err := client.New(config, client.Options{Scheme: manager.NewScheme()})
+	scheme := manager.NewScheme()
+	Expect(selfv1alpha1.AddToScheme(scheme)).To(Succeed())
+	made, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	return made
 }

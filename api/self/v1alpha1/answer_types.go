@@ -10,8 +10,8 @@ type AnswerSpec struct {
 	// response is Accepted or Declined.
 	Response string `json:"response"`
 
-	// code that was mailed, for an invitation to an address whose user isn't known yet. Left out: the caller is invited by
-	// their username.
+	// code that was mailed. An invitation to an address alone takes no answer without it; to a caller who is invited by
+	// username, it confirms the address that it was mailed to. Left out: the caller is invited by username.
 	// +optional
 	Code string `json:"code,omitempty"`
 }
@@ -26,6 +26,11 @@ type AnswerStatus struct {
 	// +optional
 	// +listType=atomic
 	Roles []string `json:"roles,omitempty"`
+
+	// confirmed is the mail address that the caller confirmed by the code: from now on other organizations' mails for the
+	// caller may go there.
+	// +optional
+	Confirmed string `json:"confirmed,omitempty"`
 }
 
 // Answer accepts or declines an invitation. It is only ever created, by the invited person, and isn't kept: what was

@@ -35,7 +35,9 @@ func newAcceptCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			Use:   "accept ORGANIZATION",
 			Short: "Accept your invitation to an organization",
 			Long: `Accept your invitation to an organization. From then on you are its member. An invitation
-that was mailed with a code is accepted with it. Nobody can accept for somebody else.`,
+to an address alone is accepted with the code from its mail. Where you are invited by username, the
+code confirms that the address it was mailed to is yours; leave it out if it isn't, and use no code
+that somebody else passed on to you. Nobody can accept for somebody else.`,
 			Example: `  # Accept the invitation to organization acme
   kubectl roster accept acme
 
@@ -63,7 +65,7 @@ func newAnswerCommand(options *response, command *cobra.Command) *cobra.Command 
 		return options.run(command.Context(), arguments[0])
 	}
 	options.addFlags(command)
-	command.Flags().StringVar(&options.code, "code", "", "Code from the mail, for an invitation to your address")
+	command.Flags().StringVar(&options.code, "code", "", "Code from the mail; accepting with it confirms the address that it was mailed to")
 	return command
 }
 
@@ -83,6 +85,10 @@ func (o *response) run(ctx context.Context, organization string) error {
 	}
 	said := fmt.Sprintf("You are now a member of organization %s, with: %s.\n", organization,
 		strings.Join(given.Status.Roles, ", "))
+	if given.Status.Confirmed != "" {
+		said += fmt.Sprintf("You have confirmed that %q is your mail address, also for other organizations.\n",
+			given.Status.Confirmed)
+	}
 	if o.answer == v1alpha1.InvitationDeclined {
 		said = fmt.Sprintf("You have declined the invitation to organization %s.\n", organization)
 	}

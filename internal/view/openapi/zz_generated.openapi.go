@@ -169,7 +169,7 @@ func schema_roster_api_self_v1alpha1_AnswerSpec(ref common.ReferenceCallback) co
 					},
 					"code": {
 						SchemaProps: spec.SchemaProps{
-							Description: "code that was mailed, for an invitation to an address whose user isn't known yet. Left out: the caller is invited by their username.",
+							Description: "code that was mailed. An invitation to an address alone takes no answer without it; to a caller who is invited by username, it confirms the address that it was mailed to. Left out: the caller is invited by username.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -212,6 +212,13 @@ func schema_roster_api_self_v1alpha1_AnswerStatus(ref common.ReferenceCallback) 
 									},
 								},
 							},
+						},
+					},
+					"confirmed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "confirmed is the mail address that the caller confirmed by the code: from now on other organizations' mails for the caller may go there.",
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 				},
