@@ -171,7 +171,7 @@ func (s *organizationSync) effects() *effects {
 	}
 	if len(e.causes) == 0 {
 		// The cache may show a change a moment before this controller is told of it.
-		e.causes = s.causes.peek(s.result.Organization)
+		e.causes = s.causesOf(s.causes.peek(s.result.Organization))
 	}
 	for _, project := range s.world.Projects {
 		e.projects[project.Name] = project
@@ -245,6 +245,7 @@ func (s *organizationSync) accessIn(namespace string) history.Access {
 	}
 	if s.result.Lineage != nil {
 		access.Object.UID = s.result.Lineage.Organizations[0].UID
+		access.OrganizationUID = access.Object.UID
 	}
 	return access
 }

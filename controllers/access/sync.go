@@ -72,6 +72,7 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 	if s.world, err = snapshot.Load(ctx, r.Client, organization); err != nil {
 		return reconcile.Result{}, err
 	}
+	s.succeed()
 	s.namespaces = byName(s.world.Namespaces)
 	s.result = engine.Evaluate(s.world, organization, r.Clock.Now())
 	if err := s.guardRemovals(ctx); err != nil {
