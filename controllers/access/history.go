@@ -217,10 +217,12 @@ func placeOf(organization history.Object, project *v1alpha1.Project) history.Obj
 	}
 }
 
-// recordAccess tells apart what undoes tampering and what follows from changes.
+// recordAccess tells apart what undoes tampering, what was left behind by an earlier organization, and what follows from
+// changes.
 func (s *organizationSync) recordAccess(access history.Access, change rbac.NamespaceChange) {
 	var undone []rbac.Exchange
-	for _, exchange := range change.Exchanges {
+	exchanges := s.recordLeftBehind(access, change)
+	for _, exchange := range exchanges {
 		if s.isTampered(change.Namespace, exchange.Binding) {
 			undone = append(undone, exchange)
 			continue
@@ -243,10 +245,12 @@ func (s *organizationSync) accessIn(namespace string) history.Access {
 		Object:       history.Object{Kind: engine.KindOrganization, Name: organization},
 		Organization: v1alpha1.OrganizationNamespace(organization), Namespace: namespace, Time: time.Now(),
 	}
-	if s.result.Lineage != nil {
-		access.Object.UID = s.result.Lineage.Organizations[0].UID
-		access.OrganizationUID = access.Object.UID
+	if s.result.Lineage == nil {
+		access.OrganizationUID = history.UnknownOrganization
+		return access
 	}
+	access.Object.UID = s.result.Lineage.Organizations[0].UID
+	access.OrganizationUID = access.Object.UID
 	return access
 }
 

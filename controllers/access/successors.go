@@ -4,11 +4,14 @@ import (
 	"slices"
 	"sync"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	engine "github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/history"
+	"github.com/roster-dev/roster/internal/rbac"
 )
 
 // identities are the uids of the organizations that were synced last, by their names, which are used again.
@@ -72,4 +75,41 @@ func (s *organizationSync) causesOf(causes []history.Cause) []history.Cause {
 		}
 		return false
 	})
+}
+
+// findLeftBehind finds the bindings that were there before the organization: an earlier one of its name gave them, and was
+// gone before its access was. Only the first sync finds any; what is in such a binding after it is the organization's own.
+func (s *organizationSync) findLeftBehind(actual []*rbacv1.RoleBinding) {
+	organization := s.organization()
+	if organization == nil || s.passes.of(organization.Name) != nil {
+		return
+	}
+	s.leftBehind = sets.New[types.NamespacedName]()
+	for _, binding := range actual {
+		if binding.CreationTimestamp.Before(&organization.CreationTimestamp) {
+			s.leftBehind.Insert(types.NamespacedName{Namespace: binding.Namespace, Name: binding.Name})
+		}
+	}
+}
+
+// recordLeftBehind records for the earlier organization what its people lost in a namespace, and returns what else was
+// exchanged there.
+func (s *organizationSync) recordLeftBehind(access history.Access, change rbac.NamespaceChange) []rbac.Exchange {
+	var others []rbac.Exchange
+	earlier := access
+	for _, exchange := range change.Exchanges {
+		if s.leftBehind.Has(types.NamespacedName{Namespace: change.Namespace, Name: exchange.Binding}) {
+			lost := exchange
+			lost.Gained, exchange.Lost = nil, nil
+			earlier.Exchanges = append(earlier.Exchanges, lost)
+		}
+		others = append(others, exchange)
+	}
+	earlier.Object, earlier.OrganizationUID = history.Object{Kind: engine.KindOrganization, Name: s.result.Organization}, history.UnknownOrganization
+	earlier.Causes, earlier.State = nil, ""
+	earlier.Otherwise = history.Actor{Name: history.ActorRoster, Because: "the organization that had this name is gone"}
+	if changed, found := earlier.Changed(); found {
+		s.History.Later(changed)
+	}
+	return others
 }

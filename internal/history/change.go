@@ -24,6 +24,9 @@ const (
 	// ActorRoster stands where Roster itself made a change; the reason stands beside it.
 	ActorRoster = "roster"
 
+	// UnknownOrganization stands for the uid of an organization that is gone and that nobody knows by its uid.
+	UnknownOrganization = activity.UnknownOrganization
+
 	// systemActor begins the usernames of Kubernetes' own controllers.
 	systemActor = "system:serviceaccount:kube-system:"
 )

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -201,20 +202,21 @@ func (r *Recorder) belong(ctx context.Context, change Change) (Change, error) {
 		return change, nil
 	case change.OrganizationUID != "":
 	case change.Object.Kind == kindOrganization:
-		change.OrganizationUID = change.Object.UID
+		change.OrganizationUID = cmp.Or(change.Object.UID, UnknownOrganization)
 	default:
 		if known, found := r.belongs.Get(change.Object.UID); found {
 			change.OrganizationUID = known.(types.UID)
 			return change, nil
 		}
 		uid, err := r.organizationOf(ctx, name, change)
-		if err != nil || uid == activity.UnknownOrganization {
-			change.OrganizationUID = uid
+		if err != nil {
 			return change, err
 		}
 		change.OrganizationUID = uid
 	}
-	r.belongs.Add(change.Object.UID, change.OrganizationUID)
+	if change.Object.UID != "" && change.OrganizationUID != UnknownOrganization {
+		r.belongs.Add(change.Object.UID, change.OrganizationUID)
+	}
 	return change, nil
 }
 
@@ -227,7 +229,7 @@ func (r *Recorder) organizationOf(ctx context.Context, name string, change Chang
 	case apierrors.IsNotFound(err) && !change.Gone && r.expects(change.Organization):
 		return "", errOrganizationComes
 	case apierrors.IsNotFound(err):
-		return activity.UnknownOrganization, nil
+		return UnknownOrganization, nil
 	case err != nil:
 		return "", err
 	}
@@ -241,19 +243,20 @@ func (r *Recorder) organizationOf(ctx context.Context, name string, change Chang
 		begin = namespace.CreationTimestamp
 	}
 	if change.Existed.Before(begin.Time) {
-		return activity.UnknownOrganization, nil
+		return UnknownOrganization, nil
 	}
 	return organization.UID, nil
 }
 
 // placeOf is the namespace of a change's Event: the organization's, but for one that is going, since all Events in it go
-// with it, and the last ones must be there for whoever asks, and for the store.
+// with it, and the last ones must be there for whoever asks, and for the store; and but for one that is gone, since those who
+// may read Events in the namespace now are another organization's.
 func (r *Recorder) placeOf(ctx context.Context, change Change) (string, error) {
 	namespace := change.Organization
 	name, _ := v1alpha1.OrganizationOf(namespace)
 	organization := &v1alpha1.Organization{}
 	switch err := r.client.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared); {
-	case namespace == "", err == nil && organization.DeletionTimestamp != nil:
+	case namespace == "", err == nil && (organization.DeletionTimestamp != nil || organization.UID != change.OrganizationUID):
 		return metav1.NamespaceDefault, nil
 	case client.IgnoreNotFound(err) != nil:
 		return "", err

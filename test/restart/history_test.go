@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -292,8 +293,11 @@ var _ = Describe("The history of an organization that was deleted and made again
 		i.settle(ctx)
 		Expect(i.manager.Stop()).To(Succeed())
 
+		var events eventsv1.EventList
+		Expect(i.List(ctx, &events, client.InNamespace(namespace.Name))).To(Succeed())
+		Expect(fmt.Sprintf("%+v", events.Items)).To(And(ContainSubstring("cy@fresh"), Not(ContainSubstring("@replaced.example"))))
 		entries := i.historyOf(ctx, name)
-		removed := 0
+		removed, revoked := 0, 0
 		for _, entry := range entries {
 			text := fmt.Sprintf("%+v", entry)
 			switch entry.OrganizationUID {
@@ -306,11 +310,14 @@ var _ = Describe("The history of an organization that was deleted and made again
 					removed++
 				}
 			default:
-				Fail("a record of neither: " + text)
+				Expect(entry.OrganizationUID).To(Equal(activity.UnknownOrganization))
+				Expect(entry.Action).To(Equal("AccessRevoked"), text)
+				revoked++
 			}
 		}
 		Expect(removed).To(Equal(len(members.Items)), "who went unseen is recorded for the organization that they were in")
-		Expect(entries[len(entries)-1].OrganizationUID).To(Equal(fresh.UID))
+		Expect(revoked).To(BeNumerically(">", 0), "what nobody had taken away was in force until now")
+		Expect(entries).To(ContainElement(SatisfyAll(HaveField("OrganizationUID", fresh.UID), HaveField("Action", "MemberAdded"))))
 		Expect(i.manager.Restart(ctx)).To(Succeed())
 	}, SpecTimeout(5*time.Minute))
 })
