@@ -54,7 +54,7 @@ func (p position) expired() error {
 	err := apierrors.NewResourceExpired("the list has changed since its first rows were given, which was too long ago to go on " +
 		"with it: list again from the beginning, or go on with the continue of this answer, by which rows that have changed " +
 		"meanwhile may be missing")
-	err.ErrStatus.ListMeta.Continue = p.encode()
+	err.ErrStatus.Continue = p.encode()
 	return err
 }
 

@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -210,7 +211,9 @@ var _ = Describe("An answer of the view API", func() {
 		Expect(err).To(Satisfy(apierrors.IsResourceExpired))
 		Expect(err).To(MatchError(ContainSubstring("list again from the beginning")))
 		By("the refusal has a continue that goes on with what there is now")
-		Expect(ofLeft(err.(*apierrors.StatusError).ErrStatus.Continue)).To(BeZero())
+		var expired apierrors.APIStatus
+		Expect(errors.As(err, &expired)).To(BeTrue())
+		Expect(ofLeft(expired.Status().Continue)).To(BeZero())
 
 		By("what is the same goes on, however long ago it began")
 		again, err := listGrants(ctx, storage, metainternalversion.ListOptions{})

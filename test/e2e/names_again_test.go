@@ -48,7 +48,7 @@ var _ = Describe("An organization that is made under the name of a deleted one",
 		expect.Delete(ctx, expectations.Project(name, "shop"))
 		expect.Gone(ctx, expectations.Project(name, "shop"))
 		expect.Delete(ctx, old.Organization)
-		expect.Gone(ctx, old.Organization.DeepCopy())
+		expect.Gone(ctx, old.DeepCopy())
 
 		fresh := open(ctx, account{domain: "new.example"}, name, "", "owner")
 		Expect(fresh.UID).NotTo(Equal(old.UID))
