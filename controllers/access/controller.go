@@ -57,9 +57,11 @@ type Reconciler struct {
 	passes    passes
 	ownWrites ownWrites
 	guards    guards
-	live      client.Reader
-	bindings  toolscache.Indexer
-	events    chan event.GenericEvent
+	// identities tell what is remembered of an organization from what was remembered of another one of its name.
+	identities identities
+	live       client.Reader
+	bindings   toolscache.Indexer
+	events     chan event.GenericEvent
 }
 
 // NewReconciler returns a Reconciler that hasn't seen anything yet. Its client reads from caches, and live from the API

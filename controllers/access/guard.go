@@ -180,6 +180,10 @@ func (s *organizationSync) loadGuard(ctx context.Context) (*guard, error) {
 		if loaded.state, err = removals.Decode(kept.BinaryData[removalsKey]); err != nil {
 			return nil, fmt.Errorf("read ConfigMap %s in %s; delete it to let what was held go: %w", key.Name, key.Namespace, err)
 		}
+		if now := s.organization(); now != nil && loaded.state.Organization != now.UID {
+			// It is that of an earlier organization of this name. The ConfigMap is written anew.
+			loaded.state = nil
+		}
 	}
 	s.guards.set(organization, loaded)
 	return loaded, nil

@@ -217,4 +217,31 @@ var _ = Describe("A sync that would take access from 30 of 30 members", func() {
 		settle(ctx)
 		expect.Gone(ctx, state)
 	})
+
+	DescribeTable("holds nothing for an organization that takes the name of the one that is gone, without a sync in between",
+		func(ctx SpecContext, meanwhile func()) {
+			deleteAll(ctx)
+			settle(ctx)
+			expectHolders(ctx, 20)
+			gone := object(ctx)
+			expectations.Change(ctx, expect, gone, func(o *v1alpha1.Organization) {
+				o.Annotations = map[string]string{v1alpha1.AnnotationConfirmDeletion: organization}
+			})
+			expect.Delete(ctx, gone)
+			expect.Create(ctx, expectations.Organization(organization, "new@"+organization))
+			Eventually(func(g Gomega) {
+				found := &v1alpha1.Organization{}
+				g.Expect(cached.Get(ctx, client.ObjectKeyFromObject(gone), found)).To(Succeed())
+				g.Expect(found.UID).NotTo(Equal(gone.UID))
+			}).WithContext(ctx).Should(Succeed())
+			meanwhile()
+			Expect(reconciled(ctx)).To(Succeed())
+			Expect(reconciler.HoldsNamespace(organization, shop)).To(BeFalse())
+			settle(ctx)
+			Expect(object(ctx).Status.HeldRemovals).To(BeNil())
+			expectHolders(ctx, 30)
+		},
+		Entry("by the same manager", func() {}),
+		Entry("by one that was started since", func() { start() }),
+	)
 })

@@ -171,7 +171,7 @@ func (s *organizationSync) effects() *effects {
 	}
 	if len(e.causes) == 0 {
 		// The cache may show a change a moment before this controller is told of it.
-		e.causes = s.causes.peek(s.result.Organization)
+		e.causes = s.causesOf(s.causes.peek(s.result.Organization))
 	}
 	for _, project := range s.world.Projects {
 		e.projects[project.Name] = project
@@ -217,10 +217,12 @@ func placeOf(organization history.Object, project *v1alpha1.Project) history.Obj
 	}
 }
 
-// recordAccess tells apart what undoes tampering and what follows from changes.
+// recordAccess tells apart what undoes tampering, what was left behind by an earlier organization, and what follows from
+// changes.
 func (s *organizationSync) recordAccess(access history.Access, change rbac.NamespaceChange) {
 	var undone []rbac.Exchange
-	for _, exchange := range change.Exchanges {
+	exchanges := s.recordLeftBehind(access, change)
+	for _, exchange := range exchanges {
 		if s.isTampered(change.Namespace, exchange.Binding) {
 			undone = append(undone, exchange)
 			continue
@@ -243,9 +245,12 @@ func (s *organizationSync) accessIn(namespace string) history.Access {
 		Object:       history.Object{Kind: engine.KindOrganization, Name: organization},
 		Organization: v1alpha1.OrganizationNamespace(organization), Namespace: namespace, Time: time.Now(),
 	}
-	if s.result.Lineage != nil {
-		access.Object.UID = s.result.Lineage.Organizations[0].UID
+	if s.result.Lineage == nil {
+		access.OrganizationUID = history.UnknownOrganization
+		return access
 	}
+	access.Object.UID = s.result.Lineage.Organizations[0].UID
+	access.OrganizationUID = access.Object.UID
 	return access
 }
 

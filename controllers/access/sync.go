@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,6 +38,8 @@ type organizationSync struct {
 	// desired is who is to hold what.
 	desired rbac.Desired
 	written written
+	// leftBehind are the bindings of an earlier organization that had the name of this one.
+	leftBehind sets.Set[types.NamespacedName]
 	// made is what earlier syncs wrote without an answer, and this one found made.
 	made []rbac.NamespaceChange
 	// objectErr is why those who run the organization may not reach its object as they should.
@@ -72,6 +75,7 @@ func (r *Reconciler) sync(ctx context.Context, organization string) (reconcile.R
 	if s.world, err = snapshot.Load(ctx, r.Client, organization); err != nil {
 		return reconcile.Result{}, err
 	}
+	s.succeed()
 	s.namespaces = byName(s.world.Namespaces)
 	s.result = engine.Evaluate(s.world, organization, r.Clock.Now())
 	if err := s.guardRemovals(ctx); err != nil {
@@ -182,6 +186,7 @@ func (s *organizationSync) changes(ctx context.Context) ([]rbac.NamespaceChange,
 		return nil, err
 	}
 	s.findMade(actual)
+	s.findLeftBehind(actual)
 	bound := sets.New[string]()
 	for _, binding := range actual {
 		bound.Insert(binding.RoleRef.Name)

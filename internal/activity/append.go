@@ -166,7 +166,9 @@ func latestOf(entries []LogEntry) (newest, latest map[string]row) {
 		}
 		newest[uid] = row{
 			numbers: []int64{entry.Time.UnixMicro(), gone},
-			texts:   []string{uid, entry.Namespace, entry.Object.Kind, entry.Object.Namespace, entry.Object.Name},
+			texts: []string{
+				uid, entry.Namespace, entry.Object.Kind, entry.Object.Namespace, entry.Object.Name, string(entry.OrganizationUID),
+			},
 		}
 		// What an object was made with has no field of its own; it stands until a field is changed.
 		if entry.Field != "" || entry.New != "" {

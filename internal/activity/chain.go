@@ -69,9 +69,11 @@ func (e LogEntry) encode() []byte {
 		encoded = binary.BigEndian.AppendUint64(encoded, uint64(number))
 	}
 	texts := e.texts()
-	if e.State == "" {
-		// It is the last one, and came later: what was hashed without it keeps its hash.
-		texts = texts[:len(texts)-1]
+	// The last two came later: an entry that was hashed without them keeps its hash.
+	for range 2 {
+		if last := len(texts) - 1; *texts[last] == "" {
+			texts = texts[:last]
+		}
 	}
 	for _, text := range texts {
 		encoded = appendText(encoded, *text)

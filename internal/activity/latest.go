@@ -3,6 +3,7 @@ package activity
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -11,7 +12,11 @@ import (
 type Recorded struct {
 	// Namespace is that of the records.
 	Namespace string
-	Object    Object
+	// OrganizationUID is that of the last record.
+	OrganizationUID types.UID
+	Object          Object
+	// Changed is the time of the last record.
+	Changed time.Time
 	// Values are the new values of the last change of each field. That of the field without a name is what the object was made
 	// with.
 	Values map[string]string
@@ -35,14 +40,16 @@ func (s *Store) Latest(ctx context.Context, uid types.UID) (map[string]string, e
 // compared with what is there, they tell what happened while nobody looked.
 func (s *Store) LatestAll(ctx context.Context, kind string) (map[types.UID]Recorded, error) {
 	all := map[types.UID]Recorded{}
-	err := each(ctx, s.reading, `SELECT o.uid, o.chain, o.kind, o.namespace, o.name, v.field, v.value
+	err := each(ctx, s.reading, `SELECT o.uid, o.chain, o.organization_uid, o.changed, o.kind, o.namespace, o.name, v.field, v.value
 		FROM activity_objects o LEFT JOIN activity_values v ON v.uid = o.uid
 		WHERE o.gone = 0 AND ($1 = '' OR o.kind = $1)`, []any{kind},
 		func(rows *sql.Rows) error {
 			var of Recorded
 			var field, value sql.NullString
-			err := rows.Scan((*string)(&of.Object.UID), &of.Namespace, &of.Object.Kind, &of.Object.Namespace, &of.Object.Name,
-				&field, &value)
+			var changed int64
+			err := rows.Scan((*string)(&of.Object.UID), &of.Namespace, (*string)(&of.OrganizationUID), &changed,
+				&of.Object.Kind, &of.Object.Namespace, &of.Object.Name, &field, &value)
+			of.Changed = time.UnixMicro(changed).UTC()
 			if err != nil {
 				return err
 			}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // DefaultLimit is how many entries a page has when the query doesn't say.
@@ -16,6 +18,9 @@ const DefaultLimit = 500
 // Query asks for entries. Everything that is left out matches all.
 type Query struct {
 	Namespace, Actor, Action, ObjectKind, ObjectName string
+	// OrganizationUID is the recorded one. Organization also matches what was recorded before uids were.
+	OrganizationUID types.UID
+	Organization    Organization
 	// Since is the first moment that matches, Until the first one that doesn't any more.
 	Since, Until time.Time
 	// Limit is how many entries a page has at most; DefaultLimit when it is 0.
@@ -23,6 +28,18 @@ type Query struct {
 	// Continue is what the page before gave, with the same query otherwise.
 	Continue string
 }
+
+// Organization tells the records of an organization from those of others that had its name before.
+type Organization struct {
+	UID types.UID
+	// Created is the organization's creation. Records without a uid, which an earlier version stored, are the organization's if
+	// they are from then or later.
+	Created time.Time
+}
+
+// clockDifference is how far the clocks of the manager and the API server may be apart. Records of an organization that are
+// that much older than it aren't looked for.
+const clockDifference = 24 * time.Hour
 
 // Page is a part of an answer.
 type Page struct {
@@ -74,12 +91,18 @@ func (q Query) conditions() (*conditions, error) {
 	where := &conditions{}
 	equal := []struct{ column, value string }{
 		{"namespace", q.Namespace}, {"actor", q.Actor}, {"action", q.Action},
-		{"object_kind", q.ObjectKind}, {"object_name", q.ObjectName},
+		{"object_kind", q.ObjectKind}, {"object_name", q.ObjectName}, {"organization_uid", string(q.OrganizationUID)},
 	}
 	for _, condition := range equal {
 		if condition.value != "" {
 			where.add(condition.column + " = " + where.argument(condition.value))
 		}
+	}
+	if q.Organization.UID != "" {
+		created := q.Organization.Created
+		where.add(fmt.Sprintf("(organization_uid = %s OR organization_uid = '' AND time >= %s)",
+			where.argument(string(q.Organization.UID)), where.argument(created.UnixMicro())))
+		where.add("time >= " + where.argument(created.Add(-clockDifference).UnixMicro()))
 	}
 	if !q.Since.IsZero() {
 		where.add("time >= " + where.argument(roundUp(q.Since).UnixMicro()))

@@ -24,6 +24,9 @@ const (
 	DefaultNamespace = "default"
 	// UnknownActor stands where nobody can tell who made the change.
 	UnknownActor = "unknown"
+	// UnknownOrganization stands for the uid of an organization that isn't there any more and that nobody knew by its uid. No
+	// organization has it, so the record is in the history of none.
+	UnknownOrganization types.UID = "unknown"
 	// DefaultRetention is how long records are kept unless something else is asked for.
 	DefaultRetention = 400 * 24 * time.Hour
 
@@ -47,7 +50,10 @@ type Record struct {
 	Time time.Time
 	// Namespace is the organization's; left out, it is DefaultNamespace.
 	Namespace string
-	Object    Object
+	// OrganizationUID tells the organization from others that had its name. It is empty for what belongs to no organization,
+	// and for what was recorded before uids were.
+	OrganizationUID types.UID
+	Object          Object
 	// Actor is the user who made the change; left out, it is UnknownActor, and ActorUnknownBecause says why.
 	Actor, ActorUnknownBecause string
 	// Action is a reason in CamelCase, such as MemberAdded.
@@ -110,6 +116,7 @@ func (r *Record) texts() []*string {
 	return []*string{
 		&r.Namespace, &r.Key, &r.Object.Kind, &r.Object.Namespace, &r.Object.Name, (*string)(&r.Object.UID),
 		&r.Actor, &r.ActorUnknownBecause, &r.Action, &r.Field, &r.Previous, &r.New, &r.Note, &r.Cause, &r.State,
+		(*string)(&r.OrganizationUID),
 	}
 }
 

@@ -63,6 +63,9 @@ var migrations = []string{
 		JOIN activity_objects o ON o.uid = made.object_uid
 		WHERE o.gone = 0 AND made.field = '' AND made.new <> ''
 		ON CONFLICT DO NOTHING`,
+	// Version 3 knew organizations by their names alone. What it stored keeps its hashes, and so has no uid; see Organization.
+	`ALTER TABLE activity_records ADD COLUMN organization_uid TEXT NOT NULL DEFAULT '';
+	ALTER TABLE activity_objects ADD COLUMN organization_uid TEXT NOT NULL DEFAULT ''`,
 }
 
 // table is where rows are inserted: columns of numbers first, then columns of texts.
@@ -84,17 +87,18 @@ var (
 		numbers: []string{"sequence", "time", "coalesced", "gone"},
 		texts: []string{
 			"namespace", "record_key", "object_kind", "object_namespace", "object_name", "object_uid",
-			"actor", "actor_unknown_because", "action", "field", "previous", "new", "note", "cause", "state",
+			"actor", "actor_unknown_because", "action", "field", "previous", "new", "note", "cause", "state", "organization_uid",
 			"previous_hash", "hash",
 		},
 	}
 	objects = table{
 		name:    "activity_objects",
 		numbers: []string{"changed", "gone"},
-		texts:   []string{"uid", "chain", "kind", "namespace", "name"},
+		texts:   []string{"uid", "chain", "kind", "namespace", "name", "organization_uid"},
 		// Who is gone stays gone, whatever is told of it afterwards.
 		onConflict: `ON CONFLICT (uid) DO UPDATE SET changed = excluded.changed, chain = excluded.chain,
 			kind = excluded.kind, namespace = excluded.namespace, name = excluded.name,
+			organization_uid = excluded.organization_uid,
 			gone = CASE WHEN activity_objects.gone = 1 THEN 1 ELSE excluded.gone END`,
 	}
 	values = table{

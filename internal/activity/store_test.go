@@ -86,7 +86,7 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 
 	It("gives back every field as it was recorded", func(ctx SpecContext) {
 		record := Record{
-			Key: "k", Time: monday.Add(123456789 * time.Nanosecond), Namespace: "org-acme",
+			Key: "k", Time: monday.Add(123456789 * time.Nanosecond), Namespace: "org-acme", OrganizationUID: "o-1",
 			Object: Object{Kind: "Team", Namespace: "org-acme", Name: "press", UID: "u-1"},
 			Actor:  UnknownActor, ActorUnknownBecause: "the stamp was missing", Action: "TeamChanged", Field: "spec.members",
 			Previous: `["ä"]`, New: "'; DROP TABLE activity_records; --", Note: "two\nlines", Coalesced: true, Gone: true, Cause: "c",
@@ -146,7 +146,7 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 		Expect(err).NotTo(HaveOccurred())
 		_, err = Open(ctx, url, clock.RealClock{})
 		Expect(err).To(MatchError(ErrNewerSchema))
-		Expect(err).To(MatchError(ContainSubstring("its schema is 99, this version knows 3")))
+		Expect(err).To(MatchError(ContainSubstring("its schema is 99, this version knows 4")))
 	})
 
 	It("knows what objects were made with, also from a database of the version before", func(ctx SpecContext) {
@@ -154,15 +154,29 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 		made.Field, gone.Field, gone.Gone = "", "", true
 		Expect(store.Append(ctx, []Record{made, gone})).To(Succeed())
 		Expect(store.Close()).To(Succeed())
-		for _, statement := range []string{
-			"DELETE FROM activity_values WHERE field = ''", "DELETE FROM activity_schema WHERE version = 3",
-		} {
-			_, err := raw(url).ExecContext(ctx, statement)
-			Expect(err).NotTo(HaveOccurred())
-		}
+		_, err := raw(url).ExecContext(ctx, "DELETE FROM activity_values WHERE field = ''")
+		Expect(err).NotTo(HaveOccurred())
+		goBack(ctx, url, 2)
 		again := open(ctx, url)
 		Expect(again.Latest(ctx, made.Object.UID)).To(Equal(map[string]string{"": made.New}))
 		Expect(again.Latest(ctx, gone.Object.UID)).To(BeEmpty())
+	})
+
+	It("keeps the chains of a database of the version before, which knew no uids", func(ctx SpecContext) {
+		before, stated := changes(1, 4), change(5)
+		stated.State = "as it stands"
+		Expect(store.Append(ctx, append(before, stated))).To(Succeed())
+		Expect(store.Close()).To(Succeed())
+		goBack(ctx, url, 3)
+		again := open(ctx, url)
+		expectHolds(ctx, again, "org-acme", 5)
+		Expect(again.Append(ctx, ofOrganization("acme-1", changes(6, 7)...))).To(Succeed())
+		expectHolds(ctx, again, "org-acme", 7)
+		known, err := again.LatestAll(ctx, "")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(known["uid-user-5"].OrganizationUID).To(BeEmpty())
+		Expect(known["uid-user-7"].OrganizationUID).To(BeEquivalentTo("acme-1"))
+		Expect(known["uid-user-7"].Changed).To(Equal(change(7).Time))
 	})
 
 	It("is opened by many at once", func(ctx SpecContext) {
@@ -227,6 +241,34 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 			Expect(all(ctx, store, Query{Namespace: "org-globex", Actor: "bo"})).To(BeEmpty())
 		})
 
+		It("tells the organizations of one name apart by uid, and what has none by time", func(ctx SpecContext) {
+			first, second := change(10).Time, change(20).Time
+			Expect(store.Append(ctx, changes(10, 12))).To(Succeed())
+			Expect(store.Append(ctx, ofOrganization("acme-1", changes(13, 14)...))).To(Succeed())
+			// A late one, which nobody knew the organization of any more.
+			Expect(store.Append(ctx, ofOrganization(UnknownOrganization, change(22)))).To(Succeed())
+			Expect(store.Append(ctx, ofOrganization("acme-1", change(23)))).To(Succeed())
+			Expect(store.Append(ctx, changes(20, 20))).To(Succeed())
+			// The manager's clock is behind that of the API server.
+			Expect(store.Append(ctx, ofOrganization("acme-2", change(19), change(21)))).To(Succeed())
+
+			of := func(uid types.UID, created time.Time) Query {
+				return Query{Namespace: "org-acme", Organization: Organization{UID: uid, Created: created}}
+			}
+			Expect(keysOf(all(ctx, store, of("acme-2", second)))).To(Equal([]string{"change-21", "change-20", "change-19"}))
+			paged := of("acme-2", second)
+			paged.Limit = 1
+			Expect(keysOf(all(ctx, store, paged))).To(Equal([]string{"change-21", "change-20", "change-19"}))
+			Expect(keysOf(all(ctx, store, of("acme-1", first)))).To(ContainElements(
+				"change-23", "change-14", "change-13", "change-12", "change-11", "change-10"))
+			Expect(all(ctx, store, of("acme-3", change(30).Time))).To(BeEmpty())
+
+			By("a cluster administrator asks for the deleted one by its uid")
+			Expect(keysOf(all(ctx, store, Query{OrganizationUID: "acme-1"}))).To(Equal([]string{
+				"change-23", "change-14", "change-13"}))
+			expectHolds(ctx, store, "org-acme", 10)
+		})
+
 		It("gives everything exactly once in pages while records are added", func(ctx SpecContext) {
 			same := changes(1, 50)
 			for i := range same {
@@ -285,7 +327,7 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(known).To(HaveLen(2))
 			Expect(known["uid-user-2"]).To(Equal(Recorded{
-				Namespace: "org-acme", Object: change(2).Object, Values: map[string]string{"spec.roles": `["viewer"]`},
+				Namespace: "org-acme", Object: change(2).Object, Changed: change(2).Time, Values: map[string]string{"spec.roles": `["viewer"]`},
 			}))
 			Expect(store.LatestAll(ctx, "Team")).To(BeEmpty())
 			Expect(store.LatestAll(ctx, "")).To(HaveLen(2))
@@ -398,7 +440,7 @@ var _ = onEachDatabase("The store", func(fresh func() string) {
 func copied(from, to int) string {
 	return fmt.Sprintf(`INSERT INTO activity_records SELECT %d, time, coalesced, gone, namespace, 'copy', object_kind,
 		object_namespace, object_name, object_uid, actor, actor_unknown_because, action, field, previous, new, note, cause,
-		previous_hash, hash, state FROM activity_records WHERE sequence = %d`, to, from)
+		previous_hash, hash, state, organization_uid FROM activity_records WHERE sequence = %d`, to, from)
 }
 
 // forged is the SQL that adds an entry whose place in the chain is right.
@@ -411,8 +453,29 @@ func forged(last, sequence int) string {
 	}
 	added := anchored.next(change(sequence).complete(monday))
 	return fmt.Sprintf(`INSERT INTO activity_records VALUES (%d, %d, 0, 0, 'org-acme', '%s', 'Membership', 'org-acme',
-		'%s', '%s', '%s', '', 'MemberAdded', 'spec.roles', '', '%s', '', '', '%s', '%s', '')`, sequence, added.Time.UnixMicro(), added.Key,
+		'%s', '%s', '%s', '', 'MemberAdded', 'spec.roles', '', '%s', '', '', '%s', '%s', '', '')`, sequence, added.Time.UnixMicro(), added.Key,
 		added.Object.Name, added.Object.UID, added.Actor, added.New, added.PreviousHash, added.Hash)
+}
+
+// ofOrganization are records with an organization's uid.
+func ofOrganization(uid types.UID, list ...Record) []Record {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].OrganizationUID = uid
+	}
+	return list
+}
+
+// goBack makes a database what an earlier version made of it.
+func goBack(ctx context.Context, url string, version int) {
+	GinkgoHelper()
+	for _, statement := range []string{
+		"ALTER TABLE activity_records DROP COLUMN organization_uid", "ALTER TABLE activity_objects DROP COLUMN organization_uid",
+		fmt.Sprintf("DELETE FROM activity_schema WHERE version > %d", version),
+	} {
+		_, err := raw(url).ExecContext(ctx, statement)
+		Expect(err).NotTo(HaveOccurred())
+	}
 }
 
 func inGlobex(list []Record) []Record {

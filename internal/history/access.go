@@ -8,6 +8,7 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,6 +25,8 @@ var someone = Actor{Name: ActorUnknown, Because: "Kubernetes' own RBAC objects d
 type Cause struct {
 	Object Object
 	Actor  Actor
+	// Created is when the object was made.
+	Created time.Time
 }
 
 // CauseOf is the last change of an object, and false for kinds of which no changes are recorded.
@@ -32,7 +35,7 @@ func CauseOf(object client.Object) (Cause, bool) {
 	if !found {
 		return Cause{}, false
 	}
-	cause := Cause{Object: objectOf(kind, object), Actor: authorOf(object)}
+	cause := Cause{Object: objectOf(kind, object), Actor: authorOf(object), Created: object.GetCreationTimestamp().Time}
 	if remover := removerOf(object); object.GetDeletionTimestamp() != nil || remover.Name != ActorUnknown {
 		cause.Actor = remover
 	}
@@ -46,10 +49,11 @@ func objectOf(kind Kind, object client.Object) Object {
 // Access is what one sync did to who holds what in a namespace.
 type Access struct {
 	// Object is the Project or the Organization that the namespace belongs to, Organization the organization's own namespace.
-	Object       Object
-	Organization string
-	Namespace    string
-	Time         time.Time
+	Object          Object
+	Organization    string
+	OrganizationUID types.UID
+	Namespace       string
+	Time            time.Time
 	// Exchanges are who gained and lost what.
 	Exchanges []rbac.Exchange
 	// State tells who holds what now from any other state; empty where nobody holds anything.
@@ -102,7 +106,7 @@ func (a Access) TamperingUndone() Change {
 func TamperingUndone(object client.Object, what, version string) Change {
 	kind, _ := KindOf(object)
 	change := Change{
-		Object: objectOf(kind, object), Time: time.Now(), Field: what, Version: version,
+		Object: objectOf(kind, object), Existed: object.GetCreationTimestamp().Time, Time: time.Now(), Field: what, Version: version,
 		Action: "TamperingUndone", Warning: true, Actor: someone,
 		Remark: fmt.Sprintf("somebody changed or removed %s, and Roster undid it", what),
 	}
@@ -126,7 +130,7 @@ func (a Access) Standing(holders map[string]rbac.Holders) Change {
 
 func (a Access) change(previous, next string) Change {
 	return Change{
-		Object: a.Object, Organization: a.Organization, Time: a.Time, Field: "access in " + a.Namespace,
+		Object: a.Object, Organization: a.Organization, OrganizationUID: a.OrganizationUID, Time: a.Time, Field: "access in " + a.Namespace,
 		Previous: previous, New: next, Version: a.Time.Format(time.RFC3339Nano),
 		State: a.State,
 	}

@@ -134,8 +134,9 @@ func (b *Baseline) overlay(record activity.Record) {
 	known, found := b.known[uid]
 	if !found {
 		known = KnownFrom(activity.Recorded{Object: record.Object, Values: map[string]string{}})
-		b.known[uid] = known
 	}
+	known.OrganizationUID, known.Recorded = record.OrganizationUID, record.Time
+	b.known[uid] = known
 	known.Values[record.Field] = cmp.Or(record.State, record.New)
 }
 

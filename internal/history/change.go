@@ -24,6 +24,9 @@ const (
 	// ActorRoster stands where Roster itself made a change; the reason stands beside it.
 	ActorRoster = "roster"
 
+	// UnknownOrganization stands for the uid of an organization that is gone and that nobody knows by its uid.
+	UnknownOrganization = activity.UnknownOrganization
+
 	// systemActor begins the usernames of Kubernetes' own controllers.
 	systemActor = "system:serviceaccount:kube-system:"
 )
@@ -47,8 +50,13 @@ type Change struct {
 	Object Object
 	// Organization is the namespace of the organization that the change belongs to, or empty.
 	Organization string
-	Time         time.Time
-	Actor        Actor
+	// OrganizationUID tells the organization from others that had its name. Whoever makes the change may leave it out; the
+	// Recorder finds it then.
+	OrganizationUID types.UID
+	// Existed is an instant at which the object was there, such as its creation.
+	Existed time.Time
+	Time    time.Time
+	Actor   Actor
 	// Action is what happened, in CamelCase, such as MemberAdded.
 	Action string
 	// Field is what of the object changed; empty where the object itself came or went.

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/activity"
@@ -33,6 +34,8 @@ const (
 	// be made in the namespace default.
 	annotationNamespace    = v1alpha1.AnnotationPrefix + "object-namespace"
 	annotationOrganization = v1alpha1.AnnotationPrefix + "history-of"
+	// annotationOrganizationUID tells the organization from others that had its name.
+	annotationOrganizationUID = v1alpha1.AnnotationPrefix + "organization-uid"
 )
 
 // EventLabels mark the Events of this history.
@@ -81,6 +84,7 @@ func annotations(change Change, previous, next string) map[string]string {
 	add(annotationNew, text.Cut(next, longestValue))
 	add(annotationNamespace, change.Object.Namespace)
 	add(annotationOrganization, change.Organization)
+	add(annotationOrganizationUID, string(change.OrganizationUID))
 	add(annotationCause, change.Cause.String())
 	add(annotationState, change.State)
 	if change.Coalesced {
@@ -135,7 +139,7 @@ func RecordOf(event *eventsv1.Event) activity.Record {
 	return activity.Record{
 		Key:       event.Name,
 		Time:      event.EventTime.Time,
-		Namespace: annotations[annotationOrganization],
+		Namespace: annotations[annotationOrganization], OrganizationUID: types.UID(annotations[annotationOrganizationUID]),
 		Object: activity.Object{
 			Kind: event.Regarding.Kind, Namespace: annotations[annotationNamespace],
 			Name: event.Regarding.Name, UID: event.Regarding.UID,
@@ -154,6 +158,6 @@ func KnownFrom(latest activity.Recorded) Known {
 		Object: Object{
 			Kind: latest.Object.Kind, Namespace: latest.Object.Namespace, Name: latest.Object.Name, UID: latest.Object.UID,
 		},
-		Values: latest.Values,
+		OrganizationUID: latest.OrganizationUID, Recorded: latest.Changed, Values: latest.Values,
 	}
 }

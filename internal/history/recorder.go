@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -26,7 +28,8 @@ const (
 	// removalPatience is how long the removal of an object waits for its turn among the object's changes before it is recorded
 	// out of turn.
 	removalPatience = 2 * time.Second
-	// namespacePatience is how long the Events of a new organization wait for its namespace, which comes a moment later.
+	// namespacePatience is how long the Events of a new organization wait for its namespace, which comes a moment later, and
+	// those of objects in a namespace for their organization, which a kubectl apply may create after them.
 	namespacePatience = 3 * time.Second
 )
 
@@ -43,8 +46,12 @@ type Recorder struct {
 	lock    sync.Mutex
 	written *lru.Cache
 	waiting map[string]chan struct{}
-	// since is when each organization without a namespace was first found without.
+	// since is when each organization, by its uid, was first found without a namespace, and each namespace, by its name, first
+	// without an organization.
 	since *lru.Cache
+	// belongs has the uids of the organizations that objects belong to, by the objects' uids. An object stays in one
+	// organization; its last changes may be recorded when another organization has the name already.
+	belongs *lru.Cache
 
 	later   []Change
 	arrived chan struct{}
@@ -54,7 +61,7 @@ type Recorder struct {
 func NewRecorder(client client.Client, log Log) *Recorder {
 	return &Recorder{
 		client: client, log: log, written: lru.New(rememberedNames), waiting: map[string]chan struct{}{},
-		since: lru.New(rememberedNames), arrived: make(chan struct{}, 1),
+		since: lru.New(rememberedNames), belongs: lru.New(rememberedNames), arrived: make(chan struct{}, 1),
 	}
 }
 
@@ -63,6 +70,10 @@ func (r *Recorder) Write(ctx context.Context, change Change) error {
 	name := change.Name()
 	if r.isWritten(name) {
 		return nil
+	}
+	change, err := r.belong(ctx, change)
+	if err != nil {
+		return err
 	}
 	event, err := r.makeEvent(ctx, r.attribute(ctx, change))
 	if err != nil {
@@ -176,17 +187,76 @@ func (r *Recorder) makeEvent(ctx context.Context, change Change) (*eventsv1.Even
 	return event, err
 }
 
-// errNamespaceComes: the namespace of a new organization isn't there yet.
-var errNamespaceComes = errors.New("the organization's namespace is still to come")
+var (
+	// errNamespaceComes: the namespace of a new organization isn't there yet.
+	errNamespaceComes = errors.New("the organization's namespace is still to come")
+	// errOrganizationComes: a namespace of an organization is there before it.
+	errOrganizationComes = errors.New("the namespace's organization is still to come")
+)
+
+// belong gives a change the uid of its organization.
+func (r *Recorder) belong(ctx context.Context, change Change) (Change, error) {
+	name, found := v1alpha1.OrganizationOf(change.Organization)
+	switch {
+	case !found:
+		return change, nil
+	case change.OrganizationUID != "":
+	case change.Object.Kind == kindOrganization:
+		change.OrganizationUID = cmp.Or(change.Object.UID, UnknownOrganization)
+	default:
+		if known, found := r.belongs.Get(change.Object.UID); found {
+			change.OrganizationUID = known.(types.UID)
+			return change, nil
+		}
+		uid, err := r.organizationOf(ctx, name, change)
+		if err != nil {
+			return change, err
+		}
+		change.OrganizationUID = uid
+	}
+	if change.Object.UID != "" && change.OrganizationUID != UnknownOrganization {
+		r.belongs.Add(change.Object.UID, change.OrganizationUID)
+	}
+	return change, nil
+}
+
+// organizationOf is the uid of the organization that has the name now, or UnknownOrganization where the object of the change
+// was there before that organization and its namespace: it belonged to an earlier one, which is gone with all objects.
+func (r *Recorder) organizationOf(ctx context.Context, name string, change Change) (types.UID, error) {
+	organization := &v1alpha1.Organization{}
+	err := r.client.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared)
+	switch {
+	case apierrors.IsNotFound(err) && !change.Gone && r.expects(change.Organization):
+		return "", errOrganizationComes
+	case apierrors.IsNotFound(err):
+		return UnknownOrganization, nil
+	case err != nil:
+		return "", err
+	}
+	begin, namespace := organization.CreationTimestamp, &corev1.Namespace{}
+	err = r.client.Get(ctx, client.ObjectKey{Name: change.Organization}, namespace, snapshot.Shared)
+	if client.IgnoreNotFound(err) != nil {
+		return "", err
+	}
+	if err == nil && namespace.CreationTimestamp.Before(&begin) {
+		// A namespace may be there before its organization, and objects in it.
+		begin = namespace.CreationTimestamp
+	}
+	if change.Existed.Before(begin.Time) {
+		return UnknownOrganization, nil
+	}
+	return organization.UID, nil
+}
 
 // placeOf is the namespace of a change's Event: the organization's, but for one that is going, since all Events in it go
-// with it, and the last ones must be there for whoever asks, and for the store.
+// with it, and the last ones must be there for whoever asks, and for the store; and but for one that is gone, since those who
+// may read Events in the namespace now are another organization's.
 func (r *Recorder) placeOf(ctx context.Context, change Change) (string, error) {
 	namespace := change.Organization
 	name, _ := v1alpha1.OrganizationOf(namespace)
 	organization := &v1alpha1.Organization{}
 	switch err := r.client.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared); {
-	case namespace == "", err == nil && organization.DeletionTimestamp != nil:
+	case namespace == "", err == nil && (organization.DeletionTimestamp != nil || organization.UID != change.OrganizationUID):
 		return metav1.NamespaceDefault, nil
 	case client.IgnoreNotFound(err) != nil:
 		return "", err
@@ -212,9 +282,14 @@ func (r *Recorder) expectsNamespace(organization *v1alpha1.Organization) bool {
 	if organization.UID == "" || organization.IsPersonal() {
 		return false
 	}
-	since, found := r.since.Get(organization.UID)
+	return r.expects(organization.UID)
+}
+
+// expects says whether what was missed just now may still come.
+func (r *Recorder) expects(missing any) bool {
+	since, found := r.since.Get(missing)
 	if !found {
-		r.since.Add(organization.UID, time.Now())
+		r.since.Add(missing, time.Now())
 		return true
 	}
 	return time.Since(since.(time.Time)) < namespacePatience
@@ -240,7 +315,7 @@ func (r *Recorder) attribute(ctx context.Context, change Change) Change {
 	if err := r.client.Get(ctx, client.ObjectKey{Name: name}, organization, snapshot.Shared); err != nil {
 		return change
 	}
-	if organization.DeletionTimestamp == nil {
+	if organization.DeletionTimestamp == nil || organization.UID != change.OrganizationUID {
 		return change
 	}
 	change.Cause = Object{Kind: kindOrganization, Name: name, UID: organization.UID}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -36,6 +37,10 @@ type Kind interface {
 // Known is what was recorded of an object last.
 type Known struct {
 	Object Object
+	// OrganizationUID is empty where none was recorded.
+	OrganizationUID types.UID
+	// Recorded is the time of the last record.
+	Recorded time.Time
 	// Values are the recorded values by field. That of the field without a name is what the object was made with.
 	Values map[string]string
 }
@@ -239,7 +244,8 @@ func (k kind[T]) changed(field field[T], previous, next string, object T) Change
 func (k kind[T]) about(object T) Change {
 	reference := objectOf(k, object)
 	return Change{
-		Object: reference, Organization: reference.chain(), Time: time.Now(), Gone: object.GetDeletionTimestamp() != nil,
+		Object: reference, Organization: reference.chain(), Existed: object.GetCreationTimestamp().Time, Time: time.Now(),
+		Gone: object.GetDeletionTimestamp() != nil,
 	}
 }
 
@@ -290,13 +296,17 @@ func (k kind[T]) Missed(known Known, object client.Object) []Change {
 	if object.GetDeletionTimestamp() != nil {
 		changes = append(changes, k.Removal(object))
 	}
+	for i := range changes {
+		changes[i].OrganizationUID = known.OrganizationUID
+	}
 	return changes
 }
 
 // Vanished implements Kind.
 func (k kind[T]) Vanished(known Known) Change {
 	return Change{
-		Object: known.Object, Organization: known.Object.chain(), Time: time.Now(), Action: k.removed, Gone: true, Coalesced: true,
+		Object: known.Object, Organization: known.Object.chain(), OrganizationUID: known.OrganizationUID, Existed: known.Recorded,
+		Time: time.Now(), Action: k.removed, Gone: true, Coalesced: true,
 		Actor: Actor{Name: ActorUnknown, Because: "it went while Roster was away"},
 	}
 }

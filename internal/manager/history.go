@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -57,11 +58,15 @@ type activities struct{ source *activity.Source }
 // ListActivities implements view.Activities.
 func (a activities) ListActivities(ctx context.Context, query view.ActivityQuery) (view.ActivityPage, error) {
 	var page view.ActivityPage
+	asked := activity.Query{
+		Namespace: query.Namespace, OrganizationUID: types.UID(query.OrganizationUID), Actor: query.Actor, Action: query.Action,
+		ObjectKind: query.Kind, ObjectName: query.Name, Limit: query.Limit, Continue: query.Continue,
+	}
+	if organization := query.Organization; organization != nil {
+		asked.Organization = activity.Organization{UID: organization.UID, Created: organization.CreationTimestamp.Time}
+	}
 	err := a.source.With(ctx, func(store *activity.Store) error {
-		found, err := store.List(ctx, activity.Query{
-			Namespace: query.Namespace, Actor: query.Actor, Action: query.Action,
-			ObjectKind: query.Kind, ObjectName: query.Name, Limit: query.Limit, Continue: query.Continue,
-		})
+		found, err := store.List(ctx, asked)
 		page.Continue = found.Continue
 		for i := range found.Entries {
 			page.Activities = append(page.Activities, shownActivity(&found.Entries[i]))
@@ -82,7 +87,7 @@ func shownActivity(entry *activity.LogEntry) viewv1alpha1.Activity {
 	shown := viewv1alpha1.Activity{
 		Time: metav1.NewMicroTime(entry.Time), Actor: entry.Actor, ActorUnknownBecause: entry.ActorUnknownBecause,
 		Action: entry.Action, Field: entry.Field, Previous: entry.Previous, New: entry.New,
-		Note: entry.Note, Coalesced: entry.Coalesced,
+		Note: entry.Note, Coalesced: entry.Coalesced, OrganizationUID: entry.OrganizationUID,
 	}
 	shown.Namespace, shown.Name = entry.Namespace, entry.Key
 	shown.CreationTimestamp = metav1.NewTime(entry.Time)

@@ -15,6 +15,7 @@ import (
 	"github.com/roster-dev/roster/internal/activity"
 	"github.com/roster-dev/roster/internal/mailer"
 	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/view"
 )
 
 // shortestRetention is the least time for which the history can be kept: what a manager records again from Events, which
@@ -35,6 +36,8 @@ type Options struct {
 	WebhookCertDir string
 	// ViewAddress is where the view API is served; empty for none.
 	ViewAddress string
+	// ViewPageRows is the most rows of one answer of the view API.
+	ViewPageRows int
 	// ProfilingAddress is where Go's profiles are served; empty for none.
 	ProfilingAddress string
 	// LeaderElection makes all replicas but one wait.
@@ -65,6 +68,7 @@ func DefaultOptions() *Options {
 		HealthAddress:           "127.0.0.1:8081",
 		WebhookAddress:          "127.0.0.1:9443",
 		ViewAddress:             "127.0.0.1:9444",
+		ViewPageRows:            view.DefaultPageRows,
 		LeaderElectionNamespace: "roster-system",
 		PersonalOrganizations:   true,
 		NamespaceLabels:         map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
@@ -95,6 +99,9 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ViewAddress, "api-bind-address", o.ViewAddress,
 		"address that the view API (members, grants, activities, reports, profiles) is served on, and the API server's audit "+
 			"stream taken; empty for none")
+	flags.IntVar(&o.ViewPageRows, "view-page-rows", o.ViewPageRows,
+		fmt.Sprintf("the most rows of one answer of the view API, 1 to %d; clients ask for the others with continue",
+			view.MaxPageRows))
 	flags.StringVar(&o.ProfilingAddress, "pprof-bind-address", o.ProfilingAddress,
 		"address that Go's profiles are served on; left out for none")
 	flags.BoolVar(&o.LeaderElection, "leader-elect", o.LeaderElection,
@@ -138,6 +145,9 @@ func (o *Options) Validate() error {
 	if _, _, err := splitAddress(o.ViewAddress); o.ViewAddress != "" && err != nil {
 		errs = append(errs, fmt.Errorf("--api-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9444, or leave it empty",
 			o.ViewAddress, err))
+	}
+	if o.ViewPageRows < 1 || o.ViewPageRows > view.MaxPageRows {
+		errs = append(errs, fmt.Errorf("--view-page-rows=%d: choose a number from 1 to %d", o.ViewPageRows, view.MaxPageRows))
 	}
 	problems := metav1validation.ValidateLabels(o.NamespaceLabels, field.NewPath("--namespace-labels"))
 	if err := problems.ToAggregate(); err != nil {

@@ -35,12 +35,13 @@ func addView(
 	}
 	serverOptions := view.Options{
 		Address: options.ViewAddress, Kubeconfig: options.Kubeconfig,
+		Live:  manager.GetAPIReader(),
 		Paths: map[string]http.Handler{audit.Path: &audit.Handler{Recorder: seen}},
 	}
 	if err := chooseViewCertificate(ctx, manager, options, kept, &serverOptions); err != nil {
 		return err
 	}
-	answers := view.NewAnswers(manager.GetClient(), clock.RealClock{})
+	answers := view.NewAnswers(manager.GetClient(), clock.RealClock{}, options.ViewPageRows)
 	if err := answers.Follow(ctx, manager.GetCache()); err != nil {
 		return err
 	}

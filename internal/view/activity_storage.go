@@ -8,26 +8,26 @@ import (
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
+	operator "k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/roster-dev/roster/api/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 )
 
 // defaultActivities is how many activities a list has that asks for no limit: they go back to the beginning.
 const defaultActivities = 500
 
-// mostActivities is how many one answer has at most, whatever is asked for; the rest comes by continue. All that was ever
-// changed, at once in memory, would be a way for any member to bring the manager down.
-const mostActivities = 1000
-
 // ActivityQuery asks for the changes of one organization. What is left out matches all.
 type ActivityQuery struct {
 	// Namespace of the organization; empty for all.
 	Namespace string
-	// Actor, Action, Kind and Name are what the records must say.
-	Actor, Action, Kind, Name string
+	// Organization whose namespace it is; nil for records of all that had its name.
+	Organization *v1alpha1.Organization
+	// Actor, Action, Kind, Name and OrganizationUID are what the records must say.
+	Actor, Action, Kind, Name, OrganizationUID string
 	// Limit is the most records of an answer.
 	Limit int
 	// Continue is what the answer before gave, with the same query otherwise.
@@ -51,6 +51,11 @@ type Activities interface {
 type activityStorage struct {
 	table[viewv1alpha1.Activity]
 	activities Activities
+	// live reads from the API server itself: a cache that is behind would show the history of a deleted organization to the
+	// members of the one that has its name now.
+	live client.Reader
+	// pageRows is the most rows of one answer.
+	pageRows int
 }
 
 var (
@@ -86,20 +91,43 @@ func (s *activityStorage) List(ctx context.Context, options *metainternalversion
 	if err != nil {
 		return nil, err
 	}
-	query.Namespace, query.Limit = request.NamespaceValue(ctx), defaultActivities
+	list := &viewv1alpha1.ActivityList{Items: []viewv1alpha1.Activity{}}
+	if namespace := request.NamespaceValue(ctx); namespace != "" {
+		if query.Namespace != "" && query.Namespace != namespace {
+			return list, nil
+		}
+		query.Namespace = namespace
+		found, err := s.narrow(ctx, &query)
+		if !found || err != nil {
+			return list, err
+		}
+	}
+	query.Limit = min(defaultActivities, s.pageRows)
 	if options != nil {
 		query.Continue = options.Continue
 		if options.Limit > 0 {
-			query.Limit = int(min(options.Limit, mostActivities))
+			query.Limit = int(min(options.Limit, int64(s.pageRows)))
 		}
 	}
 	page, err := s.activities.ListActivities(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	list := &viewv1alpha1.ActivityList{Items: page.Activities}
+	list.Items = append(list.Items, page.Activities...)
 	list.Continue = page.Continue
 	return list, nil
+}
+
+// narrow has a query about an organization's namespace find what belongs to the organization that is there now, and says
+// whether there is one. Records of those before it are for callers who may list all namespaces.
+func (s *activityStorage) narrow(ctx context.Context, query *ActivityQuery) (found bool, err error) {
+	name, ok := v1alpha1.OrganizationOf(query.Namespace)
+	if !ok {
+		return true, nil
+	}
+	query.Organization = &v1alpha1.Organization{}
+	err = s.live.Get(ctx, client.ObjectKey{Name: name}, query.Organization)
+	return err == nil, client.IgnoreNotFound(err)
 }
 
 // activityQuery reads a selector. The store compares for equality alone.
@@ -110,12 +138,13 @@ func activityQuery(selector fields.Selector) (ActivityQuery, error) {
 	}
 	places := map[string]*string{
 		fieldActor: &query.Actor, fieldAction: &query.Action, fieldKind: &query.Kind, fieldObject: &query.Name,
+		fieldOrganizationUID: &query.OrganizationUID, fieldOwnNamespace: &query.Namespace,
 	}
 	for _, requirement := range selector.Requirements() {
 		place := places[requirement.Field]
-		if place == nil || requirement.Operator == selection.NotEquals || requirement.Value == "" {
+		if place == nil || requirement.Operator == operator.NotEquals || requirement.Value == "" {
 			return query, apierrors.NewBadRequest(fmt.Sprintf("fieldSelector %q: activities are selected by FIELD=VALUE, with actor, "+
-				"action, kind and name as fields", selector))
+				"action, kind, name, organizationUID and metadata.namespace as fields", selector))
 		}
 		*place = requirement.Value
 	}

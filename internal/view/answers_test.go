@@ -23,6 +23,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/rbac"
 )
 
 var now = time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -115,15 +116,15 @@ var _ = Describe("An answer", func() {
 var _ = Describe("Pages", func() {
 	It("come together as the whole, without a row twice, while others come and go", func() {
 		table := newAnswer(acme(membership("bo"), membership("cy"), membership("di")), nil, now).members
-		first := newPage[viewv1alpha1.Member](&metainternalversion.ListOptions{Limit: 2})
-		Expect(first.add("org-acme", table.after("", nil))).To(BeFalse())
-		next, err := positionOf(&metainternalversion.ListOptions{Continue: first.continuation()})
+		first := newPage[viewv1alpha1.Member](&metainternalversion.ListOptions{Limit: 2}, DefaultPageRows)
+		Expect(first.add("org-acme", "", table.after("", nil))).To(BeFalse())
+		next, err := positionOf(&metainternalversion.ListOptions{Continue: first.next.encode()})
 		Expect(err).NotTo(HaveOccurred())
 
 		changed := newAnswer(acme(membership("aa"), membership("di")), nil, now).members
-		second := newPage[viewv1alpha1.Member](nil)
-		Expect(second.add("org-acme", changed.after(next.in("org-acme"), nil))).To(BeTrue())
-		Expect(second.continuation()).To(BeEmpty())
+		second := newPage[viewv1alpha1.Member](nil, DefaultPageRows)
+		Expect(second.add("org-acme", "", changed.after(next.in("org-acme"), nil))).To(BeTrue())
+		Expect(second.next).To(BeNil())
 		var names []string
 		for _, member := range slices.Concat(first.items, second.items) {
 			names = append(names, member.Name)
@@ -153,7 +154,7 @@ var _ = Describe("Grants", func() {
 	}}
 
 	It("are one for each namespace, and each is found by its own name", func() {
-		table := newGrantTable(result)
+		table := newGrantTable(result, nil)
 		seen := map[string]bool{}
 		var holders []string
 		for _, row := range table.after("", nil) {
@@ -169,13 +170,39 @@ var _ = Describe("Grants", func() {
 		Expect(table.find("bo.0123456789")).To(BeNil())
 	})
 
+	It("are no rows where a role has no rule", func() {
+		viewer := access.RoleReference{Name: "viewer"}
+		table := newGrantTable(result, sets.New(rbac.ProjectClusterRole(viewer)))
+		var places []string
+		for _, row := range table.after("", nil) {
+			places = append(places, row.User+row.Group+" "+row.TargetNamespace)
+		}
+		Expect(places).To(Equal([]string{"bo org-acme", "bo org-acme", "system:serviceaccount:acme-a:ci acme-a"}))
+		table = newGrantTable(result, sets.New(rbac.ProjectClusterRole(viewer), rbac.OrganizationClusterRole(viewer)))
+		Expect(table.holders).To(HaveLen(1))
+		Expect(table.remaining("")).To(Equal(1))
+	})
+
+	It("are selected by name without a look at those of others", func() {
+		table := newGrantTable(result, nil)
+		for _, row := range table.after("", nil) {
+			var names []string
+			for _, found := range table.after("", selection(fields.OneTermEqualSelector(fieldName, row.Name).Requirements())) {
+				names = append(names, found.Name)
+			}
+			Expect(names).To(Equal([]string{row.Name}))
+		}
+	})
+
 	It("go on behind any of them", func() {
-		table := newGrantTable(result)
+		table := newGrantTable(result, nil)
 		var keys []string
 		for key := range table.after("", nil) {
 			keys = append(keys, key)
 		}
+		Expect(table.remaining("")).To(Equal(len(keys)))
 		for at, key := range keys {
+			Expect(table.remaining(key)).To(Equal(len(keys) - at - 1))
 			var rest []string
 			for next := range table.after(key, nil) {
 				rest = append(rest, next)
@@ -190,7 +217,7 @@ var _ = DescribeTable("A selector",
 		selector, err := fields.ParseSelector(text)
 		Expect(err).NotTo(HaveOccurred())
 		member := &viewv1alpha1.Member{User: "bo", Roles: []string{"viewer", "billing"}, Status: viewv1alpha1.MemberActive}
-		Expect(selectsMember(selector, member)).To(Equal(matches))
+		Expect(selection(selector.Requirements()).selectsMember(member)).To(Equal(matches))
 	},
 	Entry("of nothing matches", "", true),
 	Entry("matches one of several roles", "role=billing", true),
@@ -217,8 +244,8 @@ var _ = Describe("Activities", func() {
 
 	DescribeTable("are bounded in one answer, and go on by continue", func(ctx SpecContext, limit int64, expected int) {
 		asked := &askedActivities{}
-		_, err := (&activityStorage{activities: asked}).List(request.WithNamespace(ctx, "org-acme"),
-			&metainternalversion.ListOptions{Limit: limit})
+		storage := &activityStorage{activities: asked, live: newMemory(organization("acme", "uid")), pageRows: DefaultPageRows}
+		_, err := storage.List(request.WithNamespace(ctx, "org-acme"), &metainternalversion.ListOptions{Limit: limit})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(asked.query.Limit).To(Equal(expected))
 	},
@@ -227,10 +254,37 @@ var _ = Describe("Activities", func() {
 		Entry("where it is as large as can be", int64(math.MaxInt64), 1000),
 	)
 
+	It("are those of the organization that is there now, and none where there is none", func(ctx SpecContext) {
+		asked, cluster := &askedActivities{}, newMemory(organization("acme", "first"))
+		storage := &activityStorage{activities: asked, live: cluster, pageRows: DefaultPageRows}
+		list := func(namespace string) {
+			GinkgoHelper()
+			asked.query = ActivityQuery{}
+			_, err := storage.List(request.WithNamespace(ctx, namespace), nil)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		list("org-acme")
+		Expect(asked.query.Organization.UID).To(BeEquivalentTo("first"))
+		cluster.remove(organization("acme", "first"))
+		list("org-acme")
+		Expect(asked.query).To(BeZero(), "nothing is asked for")
+		cluster.put(organization("acme", "second"))
+		list("org-acme")
+		Expect(asked.query.Organization.UID).To(BeEquivalentTo("second"))
+		list("default")
+		Expect(asked.query.Namespace).To(Equal("default"))
+		Expect(asked.query.Organization).To(BeNil())
+		list("")
+		Expect(asked.query.Organization).To(BeNil(), "who may list all namespaces sees all records")
+	})
+
 	It("are asked for as the selector says", func() {
 		selector, err := fields.ParseSelector("actor=ana,kind=Team,name=makers")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(activityQuery(selector)).To(Equal(ActivityQuery{Actor: "ana", Kind: "Team", Name: "makers"}))
+		selector, err = fields.ParseSelector("organizationUID=first,metadata.namespace=org-acme")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(activityQuery(selector)).To(Equal(ActivityQuery{Namespace: "org-acme", OrganizationUID: "first"}))
 		selector, err = fields.ParseSelector("actor!=ana")
 		Expect(err).NotTo(HaveOccurred())
 		_, err = activityQuery(selector)
@@ -255,8 +309,8 @@ var _ = Describe("A watch", func() {
 
 	It("tells who enters and leaves the selection, and nobody twice", func(ctx SpecContext) {
 		w := &memberWatch{
-			selector: fields.OneTermEqualSelector(fieldRole, "viewer"), selected: sets.New[string](),
-			answers: NewAnswers(nil, clocktesting.NewFakePassiveClock(now)),
+			selection: selection(fields.OneTermEqualSelector(fieldRole, "viewer").Requirements()), selected: sets.New[string](),
+			answers: NewAnswers(nil, clocktesting.NewFakePassiveClock(now), DefaultPageRows),
 		}
 		first := newAnswer(acme(membership("bo", "viewer"), membership("cy", "member")), nil, now)
 		Expect(told(ctx, w, first.members)).To(Equal([]string{"ADDED bo"}))

@@ -102,18 +102,20 @@ func (a *answer) asGuest(username string) []selfv1alpha1.ProfileGrant {
 	}
 	self, table := a.result.Lineage.Organizations[0], a.grants()
 	var found []selfv1alpha1.ProfileGrant
-	for _, i := range table.grants[holderKey(rbacv1.Subject{Kind: rbacv1.UserKind, Name: username})] {
-		grant := &a.result.Grants[i]
-		if !isOfGuest(grant) {
+	for _, i := range table.held[holderKey(rbacv1.Subject{Kind: rbacv1.UserKind, Name: username})] {
+		grant := &table.grants[i]
+		if !isOfGuest(grant.Grant) {
 			continue
 		}
 		held := selfv1alpha1.ProfileGrant{
 			Organization: self.Name, DisplayName: self.Spec.DisplayName, Role: grant.Role.Name, ExpiresAt: members.Instant(grant.Until),
 		}
-		if grant.Scope.Organization && a.result.Namespace != "" {
+		if grant.inOrganization {
 			held.Namespaces = append(held.Namespaces, a.result.Namespace)
 		}
-		held.Namespaces = append(held.Namespaces, grant.Scope.Namespaces...)
+		if grant.inProjects {
+			held.Namespaces = append(held.Namespaces, grant.Scope.Namespaces...)
+		}
 		for _, object := range grant.Via {
 			held.Via = append(held.Via, viewv1alpha1.Object{Kind: object.Kind, Namespace: object.Namespace, Name: object.Name})
 		}

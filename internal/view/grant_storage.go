@@ -7,7 +7,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -63,14 +62,17 @@ func (s *grantStorage) List(ctx context.Context, options *metainternalversion.Li
 	if err := refuseLabels(options, viewv1alpha1.GroupVersion.WithKind("Grant")); err != nil {
 		return nil, err
 	}
-	page, err := gather(ctx, s.answers, options,
-		func(answer *answer, key string, selector fields.Selector) iter.Seq2[string, *viewv1alpha1.Grant] {
-			return answer.grants().after(key, selector)
-		})
+	page, err := gather(ctx, s.answers, options, listing[viewv1alpha1.Grant]{
+		after: func(answer *answer, key string, selection selection) iter.Seq2[string, *viewv1alpha1.Grant] {
+			return answer.grants().after(key, selection)
+		},
+		remaining: func(answer *answer, key string) int { return answer.grants().remaining(key) },
+		version:   func(answer *answer) string { return answer.versions.grants },
+	})
 	if err != nil {
 		return nil, err
 	}
 	list := &viewv1alpha1.GrantList{Items: page.items}
-	list.Continue = page.continuation()
+	page.describe(&list.ListMeta)
 	return list, nil
 }

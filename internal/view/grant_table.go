@@ -5,11 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -17,6 +18,7 @@ import (
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/members"
 	"github.com/roster-dev/roster/internal/names"
+	"github.com/roster-dev/roster/internal/rbac"
 )
 
 // keySeparator stands between the parts of a grant's key. It is in no username and no name.
@@ -26,25 +28,64 @@ const keySeparator = "\x00"
 // grant's own row is made only when it is asked for.
 type grantTable struct {
 	result  access.Result
+	grants  []heldGrant
 	holders []string // the keys of subjects, sorted
-	grants  map[string][]int
+	held    map[string][]int
 	byName  map[string][]string // the first part of a grant's name, to holders
+	// before is the number of rows before each holder's, in the order of holders, and at last that of all rows.
+	before []int
 }
 
-func newGrantTable(result access.Result) *grantTable {
-	table := &grantTable{result: result, grants: map[string][]int{}, byName: map[string][]string{}}
+// heldGrant is a grant with where it is worth a row: a role without a rule gives nothing there, and nobody is bound to it.
+type heldGrant struct {
+	*access.Grant
+	via                        string
+	inOrganization, inProjects bool
+}
+
+func (g *heldGrant) rows() int {
+	rows := 0
+	if g.inOrganization {
+		rows++
+	}
+	if g.inProjects {
+		rows += len(g.Scope.Namespaces)
+	}
+	return rows
+}
+
+// newGrantTable leaves out what the ClusterRoles that are empty would give.
+func newGrantTable(result access.Result, empty sets.Set[string]) *grantTable {
+	table := &grantTable{result: result, held: map[string][]int{}, byName: map[string][]string{}}
 	for i := range result.Grants {
-		for _, subject := range result.Grants[i].Subjects {
+		grant := &result.Grants[i]
+		held := heldGrant{
+			Grant: grant, via: chain(grant.Via),
+			inOrganization: grant.Scope.Organization && result.Namespace != "" &&
+				!empty.Has(rbac.OrganizationClusterRole(grant.Role)),
+			inProjects: !empty.Has(rbac.ProjectClusterRole(grant.Role)),
+		}
+		if held.rows() == 0 {
+			continue
+		}
+		for _, subject := range grant.Subjects {
 			key := holderKey(subject)
-			table.grants[key] = append(table.grants[key], i)
+			table.held[key] = append(table.held[key], len(table.grants))
+		}
+		table.grants = append(table.grants, held)
+	}
+	table.holders = slices.Sorted(maps.Keys(table.held))
+	table.before = make([]int, 0, len(table.holders)+1)
+	rows := 0
+	for _, holder := range table.holders {
+		name := holderName(holder)
+		table.byName[name] = append(table.byName[name], holder)
+		table.before = append(table.before, rows)
+		for _, grant := range table.held[holder] {
+			rows += table.grants[grant].rows()
 		}
 	}
-	for key := range table.grants {
-		table.holders = append(table.holders, key)
-		name := holderName(key)
-		table.byName[name] = append(table.byName[name], key)
-	}
-	slices.Sort(table.holders)
+	table.before = append(table.before, rows)
 	return table
 }
 
@@ -73,31 +114,37 @@ func holderName(key string) string {
 
 // grantPlace is a grant in one of the namespaces where it holds.
 type grantPlace struct {
-	grant     *access.Grant
+	*heldGrant
 	namespace string
-	via       string
 }
 
 func (p grantPlace) key() string {
-	return strings.Join([]string{p.namespace, p.grant.Role.Name, p.grant.Role.Organization, p.via}, keySeparator)
+	return strings.Join([]string{p.namespace, p.Role.Name, p.Role.Organization, p.via}, keySeparator)
 }
 
-// places are all grants of a holder, in order.
-func (t *grantTable) places(holder string) []grantPlace {
-	var places []grantPlace
-	for _, i := range t.grants[holder] {
-		grant := &t.result.Grants[i]
-		via := chain(grant.Via)
-		if grant.Scope.Organization && t.result.Namespace != "" {
-			places = append(places, grantPlace{grant: grant, namespace: t.result.Namespace, via: via})
+// places are the grants of a holder that are selected, in order. They take the place of what the buffer holds.
+func (t *grantTable) places(buffer []grantPlace, holder string, selection selection) []grantPlace {
+	places := buffer[:0]
+	for _, i := range t.held[holder] {
+		grant := &t.grants[i]
+		if !selection.selects(fieldRole, grant.Role.Name) {
+			continue
+		}
+		if grant.inOrganization && selection.selects(fieldNamespace, t.result.Namespace) {
+			places = append(places, grantPlace{grant, t.result.Namespace})
+		}
+		if !grant.inProjects {
+			continue
 		}
 		for _, namespace := range grant.Scope.Namespaces {
-			places = append(places, grantPlace{grant: grant, namespace: namespace, via: via})
+			if selection.selects(fieldNamespace, namespace) {
+				places = append(places, grantPlace{grant, namespace})
+			}
 		}
 	}
 	slices.SortFunc(places, func(a, b grantPlace) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.grant.Role.Name, b.grant.Role.Name),
-			cmp.Compare(a.grant.Role.Organization, b.grant.Role.Organization), cmp.Compare(a.via, b.via))
+		return cmp.Or(strings.Compare(a.namespace, b.namespace), strings.Compare(a.Role.Name, b.Role.Name),
+			strings.Compare(a.Role.Organization, b.Role.Organization), strings.Compare(a.via, b.via))
 	})
 	return places
 }
@@ -110,23 +157,25 @@ func chain(via []access.ObjectReference) string {
 	return strings.Join(parts, " > ")
 }
 
-// after are the grants behind a key that are selected, with the keys that continue a list behind them. User, namespace and
-// role are compared before a row is made.
-func (t *grantTable) after(key string, selector fields.Selector) iter.Seq2[string, *viewv1alpha1.Grant] {
+// after are the grants behind a key that are selected, with the keys that continue a list behind them. User, role and
+// namespace are compared before a row is made.
+func (t *grantTable) after(key string, selection selection) iter.Seq2[string, *viewv1alpha1.Grant] {
 	return func(yield func(string, *viewv1alpha1.Grant) bool) {
+		var places []grantPlace
 		start := holderOf(key)
 		at, _ := slices.BinarySearch(t.holders, start)
 		for _, holder := range t.holders[at:] {
-			if name, _ := splitHolderKey(holder); !selects(selector, fieldUser, name) {
+			if name, _ := splitHolderKey(holder); !selection.selects(fieldUser, name) || !selection.mayBeNamed(holder) {
 				continue
 			}
-			for _, place := range t.places(holder) {
+			places = t.places(places, holder, selection)
+			for _, place := range places {
 				rowKey := holder + keySeparator + place.key()
-				if rowKey <= key || !place.selected(selector) {
+				if holder == start && rowKey <= key {
 					continue
 				}
 				row := t.row(holder, place)
-				if selects(selector, fieldName, row.Name) && !yield(rowKey, row) {
+				if selection.selects(fieldName, row.Name) && !yield(rowKey, row) {
 					return
 				}
 			}
@@ -134,8 +183,27 @@ func (t *grantTable) after(key string, selector fields.Selector) iter.Seq2[strin
 	}
 }
 
-func (p grantPlace) selected(selector fields.Selector) bool {
-	return selects(selector, fieldNamespace, p.namespace) && selects(selector, fieldRole, p.grant.Role.Name)
+// mayBeNamed says whether one of a holder's grants may have the name that is selected.
+func (s selection) mayBeNamed(holder string) bool {
+	name, exact := s.exactly(fieldName)
+	return !exact || strings.HasPrefix(name, holderName(holder)+".")
+}
+
+// remaining is the number of all rows behind a key.
+func (t *grantTable) remaining(key string) int {
+	holder := holderOf(key)
+	at, found := slices.BinarySearch(t.holders, holder)
+	remaining := t.before[len(t.holders)] - t.before[at]
+	if !found {
+		return remaining
+	}
+	for _, place := range t.places(nil, holder, nil) {
+		if holder+keySeparator+place.key() > key {
+			break
+		}
+		remaining--
+	}
+	return remaining
 }
 
 // holderOf is the part of a grant's key that says who holds it.
@@ -148,7 +216,7 @@ func holderOf(key string) string {
 func (t *grantTable) find(name string) *viewv1alpha1.Grant {
 	first, _, _ := strings.Cut(name, ".")
 	for _, holder := range t.byName[first] {
-		for _, place := range t.places(holder) {
+		for _, place := range t.places(nil, holder, nil) {
 			if row := t.row(holder, place); row.Name == name {
 				return row
 			}
@@ -161,8 +229,8 @@ func (t *grantTable) row(holder string, place grantPlace) *viewv1alpha1.Grant {
 	const hashLength = 10
 	hash := sha256.Sum256([]byte(place.key()))
 	row := &viewv1alpha1.Grant{
-		TargetNamespace: place.namespace, Role: place.grant.Role.Name, RoleOrganization: place.grant.Role.Organization,
-		ExpiresAt: members.Instant(place.grant.Until),
+		TargetNamespace: place.namespace, Role: place.Role.Name, RoleOrganization: place.Role.Organization,
+		ExpiresAt: members.Instant(place.Until),
 	}
 	row.Namespace = v1alpha1.OrganizationNamespace(t.result.Organization)
 	row.Name = holderName(holder) + "." + hex.EncodeToString(hash[:])[:hashLength]
@@ -172,7 +240,7 @@ func (t *grantTable) row(holder string, place grantPlace) *viewv1alpha1.Grant {
 	} else {
 		row.User = name
 	}
-	for _, object := range place.grant.Via {
+	for _, object := range place.Via {
 		row.Via = append(row.Via, viewv1alpha1.Object{Kind: object.Kind, Namespace: object.Namespace, Name: object.Name})
 	}
 	return row

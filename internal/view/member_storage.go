@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/endpoints/request"
@@ -73,16 +72,19 @@ func (s *memberStorage) List(ctx context.Context, options *metainternalversion.L
 		return nil, err
 	}
 	var version uint64
-	page, err := gather(ctx, s.answers, options,
-		func(answer *answer, key string, selector fields.Selector) iter.Seq2[string, *viewv1alpha1.Member] {
+	page, err := gather(ctx, s.answers, options, listing[viewv1alpha1.Member]{
+		after: func(answer *answer, key string, selection selection) iter.Seq2[string, *viewv1alpha1.Member] {
 			version = max(version, answer.members.version)
-			return answer.members.after(key, selector)
-		})
+			return answer.members.after(key, selection)
+		},
+		remaining: func(answer *answer, key string) int { return answer.members.remaining(key) },
+		version:   func(answer *answer) string { return answer.versions.members },
+	})
 	if err != nil {
 		return nil, err
 	}
-	list := &viewv1alpha1.MemberList{}
-	list.Items, list.Continue = page.items, page.continuation()
+	list := &viewv1alpha1.MemberList{Items: page.items}
+	page.describe(&list.ListMeta)
 	list.ResourceVersion = strconv.FormatUint(version, 10)
 	return list, nil
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/fields"
 
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
 )
@@ -105,15 +104,24 @@ func (t *memberTable) search(name string) (int, bool) {
 	return slices.BinarySearchFunc(t.rows, name, func(row memberRow, name string) int { return strings.Compare(row.Name, name) })
 }
 
+// remaining is the number of rows behind a name.
+func (t *memberTable) remaining(name string) int {
+	at, found := t.search(name)
+	if found {
+		at++
+	}
+	return len(t.rows) - at
+}
+
 // after are the rows behind a name that are selected, with the names that continue a list behind them.
-func (t *memberTable) after(name string, selector fields.Selector) iter.Seq2[string, *viewv1alpha1.Member] {
+func (t *memberTable) after(name string, selection selection) iter.Seq2[string, *viewv1alpha1.Member] {
 	return func(yield func(string, *viewv1alpha1.Member) bool) {
 		at, found := t.search(name)
 		if found {
 			at++
 		}
 		for _, row := range t.rows[at:] {
-			if selectsMember(selector, row.Member) && !yield(row.Name, row.Member) {
+			if selection.selectsMember(row.Member) && !yield(row.Name, row.Member) {
 				return
 			}
 		}

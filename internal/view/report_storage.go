@@ -112,8 +112,9 @@ func (s *reportStorage) List(ctx context.Context, options *metainternalversion.L
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
+	selection := selectionOf(options)
 	for _, one := range slices.Insert(kept, 0, *present) {
-		if selects(fieldSelector(options), fieldName, one.Name) {
+		if selection.selects(fieldName, one.Name) {
 			list.Items = append(list.Items, one)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/selection"
+	operator "k8s.io/apimachinery/pkg/selection"
 
 	selfv1alpha1 "github.com/roster-dev/roster/api/self/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
@@ -28,15 +28,20 @@ const (
 	fieldAction    = "action"
 	fieldKind      = "kind"
 	fieldObject    = "name"
+	// fieldOrganizationUID tells organizations apart that had one name; fieldOwnNamespace is the namespace of a row itself.
+	fieldOrganizationUID = "organizationUID"
+	fieldOwnNamespace    = "metadata.namespace"
 )
 
 // selectable are the fields that each kind can be selected by, beside its name.
 var selectable = map[schema.GroupVersionKind][]string{
-	viewv1alpha1.GroupVersion.WithKind("Member"):   {fieldUser, fieldRole, fieldSource, fieldStatus},
-	viewv1alpha1.GroupVersion.WithKind("Grant"):    {fieldUser, fieldNamespace, fieldRole},
-	viewv1alpha1.GroupVersion.WithKind("Activity"): {fieldActor, fieldAction, fieldKind, fieldObject},
-	viewv1alpha1.GroupVersion.WithKind("Report"):   nil,
-	selfv1alpha1.GroupVersion.WithKind("Profile"):  nil,
+	viewv1alpha1.GroupVersion.WithKind("Member"): {fieldUser, fieldRole, fieldSource, fieldStatus},
+	viewv1alpha1.GroupVersion.WithKind("Grant"):  {fieldUser, fieldNamespace, fieldRole},
+	viewv1alpha1.GroupVersion.WithKind("Activity"): {
+		fieldActor, fieldAction, fieldKind, fieldObject, fieldOrganizationUID, fieldOwnNamespace,
+	},
+	viewv1alpha1.GroupVersion.WithKind("Report"):  nil,
+	selfv1alpha1.GroupVersion.WithKind("Profile"): nil,
 }
 
 // addSelectableFields lets requests select by these fields, and refuses others by saying which there are.
@@ -56,16 +61,34 @@ func addSelectableFields(scheme *runtime.Scheme) error {
 	return nil
 }
 
-// selects says whether values of a field match a selector. A field of several values equals each of them.
-func selects(selector fields.Selector, field string, values ...string) bool {
+// selection is what a field selector requires, all of it. It is read once, since a selector makes its list anew each time.
+type selection []fields.Requirement
+
+func selectionOf(options *metainternalversion.ListOptions) selection {
+	selector := fieldSelector(options)
 	if selector == nil || selector.Empty() {
-		return true
+		return nil
 	}
-	for _, requirement := range selector.Requirements() {
+	return selection(selector.Requirements())
+}
+
+// exactly is the one value that a field may have, where the selection says so.
+func (s selection) exactly(field string) (value string, found bool) {
+	for _, requirement := range s {
+		if requirement.Field == field && requirement.Operator != operator.NotEquals {
+			return requirement.Value, true
+		}
+	}
+	return "", false
+}
+
+// selects says whether values of a field match. A field of several values equals each of them.
+func (s selection) selects(field string, values ...string) bool {
+	for _, requirement := range s {
 		if requirement.Field != field {
 			continue
 		}
-		wanted := requirement.Operator != selection.NotEquals
+		wanted := requirement.Operator != operator.NotEquals
 		if slices.Contains(values, requirement.Value) != wanted {
 			return false
 		}
@@ -73,13 +96,13 @@ func selects(selector fields.Selector, field string, values ...string) bool {
 	return true
 }
 
-// selectsMember says whether a member matches a selector.
-func selectsMember(selector fields.Selector, member *viewv1alpha1.Member) bool {
-	return selects(selector, fieldName, member.Name) &&
-		selects(selector, fieldUser, member.User) &&
-		selects(selector, fieldRole, member.Roles...) &&
-		selects(selector, fieldSource, string(member.Source.Type)) &&
-		selects(selector, fieldStatus, string(member.Status))
+// selectsMember says whether a member matches.
+func (s selection) selectsMember(member *viewv1alpha1.Member) bool {
+	return s.selects(fieldName, member.Name) &&
+		s.selects(fieldUser, member.User) &&
+		s.selects(fieldRole, member.Roles...) &&
+		s.selects(fieldSource, string(member.Source.Type)) &&
+		s.selects(fieldStatus, string(member.Status))
 }
 
 // refuseLabels refuses label selectors: what is computed has no labels, and an empty answer would be taken for a true one.

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apiserver/pkg/server/options"
 	clientrest "k8s.io/client-go/rest"
 	"k8s.io/component-base/compatibility"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	selfv1alpha1 "github.com/roster-dev/roster/api/self/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
@@ -40,6 +41,8 @@ type Options struct {
 	Certificate dynamiccertificates.CertKeyContentProvider
 	// CertificateIsThere returns once there is one.
 	CertificateIsThere func(context.Context) error
+	// Live reads from the API server itself.
+	Live client.Reader
 	// Paths are served besides, to whom RBAC allows them (nonResourceURLs).
 	Paths map[string]http.Handler
 }
@@ -116,6 +119,7 @@ func (s *Server) build(ctx context.Context, listener net.Listener) (*genericapis
 	config.LoopbackClientConfig = &clientrest.Config{}
 	config.SecureServing = &genericapiserver.SecureServingInfo{Listener: listener, Cert: s.options.Certificate}
 	// Metrics and profiles are the manager's, at addresses of their own.
+	config.MaxRequestsInFlight, config.BuildHandlerChainFunc = mostRequests, withFairShares
 	config.EnableIndex, config.EnableMetrics, config.EnableProfiling = false, false, false
 	namer := openapi.NewDefinitionNamer(scheme)
 	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(viewopenapi.GetOpenAPIDefinitions, namer)
@@ -160,10 +164,12 @@ func (s *Server) delegate(config *genericapiserver.Config) error {
 func (s *Server) resources(ctx context.Context) map[string]map[string]rest.Storage {
 	return map[string]map[string]rest.Storage{
 		viewv1alpha1.GroupVersion.Group: {
-			"members":    &memberStorage{table: newMemberCells(s.answers.clock), answers: s.answers, ends: ctx},
-			"grants":     &grantStorage{table: newGrantCells(), answers: s.answers},
-			"activities": &activityStorage{table: newActivityCells(), activities: s.activities},
-			"reports":    &reportStorage{table: newReportCells(), answers: s.answers, kept: s.kept},
+			"members": &memberStorage{table: newMemberCells(s.answers.clock), answers: s.answers, ends: ctx},
+			"grants":  &grantStorage{table: newGrantCells(), answers: s.answers},
+			"activities": &activityStorage{
+				table: newActivityCells(), activities: s.activities, live: s.options.Live, pageRows: s.answers.pageRows,
+			},
+			"reports": &reportStorage{table: newReportCells(), answers: s.answers, kept: s.kept},
 		},
 		selfv1alpha1.GroupVersion.Group: {
 			"profiles": &profileStorage{table: newProfileCells(), answers: s.answers},

@@ -36,6 +36,7 @@ func (t table[T]) ConvertToTable(_ context.Context, object, tableOptions runtime
 	}
 	if list, err := meta.ListAccessor(object); err == nil {
 		made.ResourceVersion, made.Continue = list.GetResourceVersion(), list.GetContinue()
+		made.RemainingItemCount = list.GetRemainingItemCount()
 		err := meta.EachListItem(object, func(item runtime.Object) error { return t.add(made, item) })
 		return made, err
 	}

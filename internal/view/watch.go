@@ -9,8 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/watch"
 
@@ -25,9 +25,11 @@ const settle = 50 * time.Millisecond
 type memberWatch struct {
 	answers      *Answers
 	organization string
-	selector     fields.Selector
-	events       chan watch.Event
-	stop         context.CancelFunc
+	// uid of the organization: what is made under its name later isn't what the client may see.
+	uid       types.UID
+	selection selection
+	events    chan watch.Event
+	stop      context.CancelFunc
 
 	// told is the version up to which the client knows everything.
 	told uint64
@@ -45,7 +47,7 @@ func (a *Answers) watchMembers(
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	w := &memberWatch{
-		answers: a, organization: organization, selector: fieldSelector(options), stop: cancel,
+		answers: a, organization: organization, uid: answer.uid, selection: selectionOf(options), stop: cancel,
 		events: make(chan watch.Event), selected: sets.New[string](),
 	}
 	if w.told, err = since(options, answer); err != nil {
@@ -53,7 +55,7 @@ func (a *Answers) watchMembers(
 		return nil, err
 	}
 	for _, row := range answer.members.rows {
-		if row.created <= w.told && selectsMember(w.selector, row.Member) {
+		if row.created <= w.told && w.selection.selectsMember(row.Member) {
 			w.selected.Insert(row.Name)
 		}
 	}
@@ -113,6 +115,10 @@ func (w *memberWatch) run(ctx context.Context, first *answer, asksForEnd bool) {
 			w.send(ctx, watch.Error, &apierrors.NewInternalError(err).ErrStatus)
 			return
 		}
+		if next.uid != w.uid {
+			w.send(ctx, watch.Error, &expired(w.told).ErrStatus)
+			return
+		}
 		answer = next
 	}
 }
@@ -169,15 +175,15 @@ func (w *memberWatch) tell(ctx context.Context, members *memberTable) bool {
 // missed says whether the client knows somebody who is gone.
 func (w *memberWatch) missed(gone memberRow) bool {
 	return gone.changed > w.told && gone.created <= w.told &&
-		(w.selected.Has(gone.Name) || selectsMember(w.selector, gone.Member))
+		(w.selected.Has(gone.Name) || w.selection.selectsMember(gone.Member))
 }
 
 func (w *memberWatch) tellRow(ctx context.Context, row memberRow) bool {
 	known := w.selected.Has(row.Name)
 	switch {
-	case selectsMember(w.selector, row.Member) && known:
+	case w.selection.selectsMember(row.Member) && known:
 		return w.send(ctx, watch.Modified, row.DeepCopy())
-	case selectsMember(w.selector, row.Member):
+	case w.selection.selectsMember(row.Member):
 		w.selected.Insert(row.Name)
 		return w.send(ctx, watch.Added, row.DeepCopy())
 	case known || row.created <= w.told:

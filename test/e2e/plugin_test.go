@@ -258,7 +258,6 @@ var _ = Describe("kubectl roster why", func() {
 			"    billing     by a binding to a team        RoleBinding/org-plug-why/crew > Team/org-plug-why/makers",
 			"    developer   as a member of a team         Team/org-plug-why/makers",
 			"    editor      as a member of a child team   Team/org-plug-why/all > Team/org-plug-why/makers",
-			"    member      by a membership               Membership/org-plug-why/bo",
 			"    viewer      by a binding                  RoleBinding/org-plug-why/wide",
 			"",
 			"bo@plug-why.example in organization plug-why-emea: active, as a member of organization plug-why above",

@@ -194,7 +194,6 @@ var _ = Describe("kubectl get grants", func() {
 			"bo@view-grants.example org-view-grants member Membership/org-view-grants/bo",
 			"bo@view-grants.example view-grants-shop developer Team/org-view-grants/makers",
 			"bo@view-grants.example view-grants-shop editor Team/org-view-grants/all > Team/org-view-grants/makers",
-			"bo@view-grants.example view-grants-shop member Membership/org-view-grants/bo",
 			"bo@view-grants.example view-grants-shop viewer RoleBinding/org-view-grants/wide",
 		)
 		expectLines(ctx, acme.user("bo"), "get grants -n org-view-grants --field-selector role=editor,namespace="+shop,

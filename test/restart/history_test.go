@@ -12,7 +12,12 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -240,4 +245,79 @@ var _ = Describe("The history of access that a manager changes as it is killed",
 		}
 		AddReportEntry("records of what a killed manager hadn't recorded", coalesced)
 	}, SpecTimeout(10*time.Minute))
+})
+
+// letGo takes Roster's finalizer off objects, as somebody may who is past all policies.
+func (i *installation) letGo(ctx context.Context, objects ...client.Object) {
+	GinkgoHelper()
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+	for _, object := range objects {
+		Expect(client.IgnoreNotFound(i.Patch(ctx, object, patch))).To(Succeed())
+	}
+}
+
+var _ = Describe("The history of an organization that was deleted and made again while Roster was away", func() {
+	It("has nothing of the one that had its name, also of what nobody saw go", func(ctx SpecContext) {
+		const name = "replaced"
+		i := install(ctx)
+		i.makeOrganization(ctx, name, 1, "bo")
+		old := expectations.Organization(name, "")
+		Expect(i.Get(ctx, client.ObjectKeyFromObject(old), old)).To(Succeed())
+		i.settle(ctx)
+		Expect(i.manager.Stop()).To(Succeed())
+
+		i.withoutWebhook(ctx)
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.OrganizationNamespace(name)}}
+		i.Delete(ctx, namespace)
+		var members v1alpha1.MembershipList
+		Expect(i.List(ctx, &members, client.InNamespace(namespace.Name))).To(Succeed())
+		Expect(members.Items).NotTo(BeEmpty())
+		for at := range members.Items {
+			i.letGo(ctx, &members.Items[at])
+		}
+		i.letGo(ctx, expectations.Project(name, projectNamed(0)))
+		i.Delete(ctx, old)
+		i.letGo(ctx, old)
+		i.Gone(ctx, old.DeepCopy())
+		Eventually(func() error {
+			return i.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)
+		}).WithContext(ctx).WithTimeout(2 * time.Minute).Should(Satisfy(apierrors.IsNotFound))
+		fresh := expectations.Organization(name, "new@fresh.example")
+		i.Create(ctx, fresh)
+
+		Expect(i.manager.Restart(ctx)).To(Succeed())
+		i.Ready(ctx, fresh)
+		cy := expectations.Membership(name, "cy", "cy@fresh.example", "viewer")
+		i.Create(ctx, cy)
+		i.Ready(ctx, cy)
+		i.settle(ctx)
+		Expect(i.manager.Stop()).To(Succeed())
+
+		var events eventsv1.EventList
+		Expect(i.List(ctx, &events, client.InNamespace(namespace.Name))).To(Succeed())
+		Expect(fmt.Sprintf("%+v", events.Items)).To(And(ContainSubstring("cy@fresh"), Not(ContainSubstring("@replaced.example"))))
+		entries := i.historyOf(ctx, name)
+		removed, revoked := 0, 0
+		for _, entry := range entries {
+			text := fmt.Sprintf("%+v", entry)
+			switch entry.OrganizationUID {
+			case fresh.UID:
+				Expect(text).NotTo(ContainSubstring("@replaced.example"), text)
+				Expect(entry.Object.UID).NotTo(Equal(old.UID), text)
+			case old.UID:
+				Expect(text).NotTo(ContainSubstring("@fresh.example"), text)
+				if entry.Action == "MemberRemoved" {
+					removed++
+				}
+			default:
+				Expect(entry.OrganizationUID).To(Equal(activity.UnknownOrganization))
+				Expect(entry.Action).To(Equal("AccessRevoked"), text)
+				revoked++
+			}
+		}
+		Expect(removed).To(Equal(len(members.Items)), "who went unseen is recorded for the organization that they were in")
+		Expect(revoked).To(BeNumerically(">", 0), "what nobody had taken away was in force until now")
+		Expect(entries).To(ContainElement(SatisfyAll(HaveField("OrganizationUID", fresh.UID), HaveField("Action", "MemberAdded"))))
+		Expect(i.manager.Restart(ctx)).To(Succeed())
+	}, SpecTimeout(5*time.Minute))
 })

@@ -1,9 +1,12 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
 
 // Activity is one change that happened in an organization. The newest comes first. Select by the fields actor, action,
-// kind and name.
+// kind, name, organizationUID and metadata.namespace.
 //
 // +kubebuilder:object:root=true
 type Activity struct {
@@ -11,6 +14,11 @@ type Activity struct {
 	// metadata has the record's key as its name, and the organization's namespace.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// organizationUID is the metadata.uid of the Organization that the change belongs to, or unknown for one that was gone already.
+	// It is left out where the change belongs to none, and for what was recorded before uids were.
+	// +optional
+	OrganizationUID types.UID `json:"organizationUID,omitempty"`
 
 	// time of the change.
 	Time metav1.MicroTime `json:"time"`

@@ -40,7 +40,7 @@ func (l *listing) addFlags(command *cobra.Command, fields string) {
 	command.Flags().StringVar(&l.selector, "field-selector", "", "Select by the fields "+fields+", such as "+
 		"FIELD=VALUE,FIELD=VALUE")
 	command.Flags().Int64Var(&l.limit, "limit", 0, "The most rows to print; 0: all")
-	command.Flags().Int64Var(&l.chunk, "chunk-size", defaultChunk, "How many rows one request brings; 0: all at once")
+	command.Flags().Int64Var(&l.chunk, "chunk-size", defaultChunk, "How many rows one request brings; 0: as many as the server gives")
 }
 
 // query asks for the rows of an organization.

@@ -131,7 +131,7 @@ func readContents(
 // read counts members and teams. Who may not see the ones is told so; nobody may see the others alone.
 func (c *content) read(ctx context.Context, reader client.Reader) error {
 	var members viewv1alpha1.MemberList
-	err := reader.List(ctx, &members, client.InNamespace(c.namespace()))
+	err := listAll(ctx, reader, &members, client.InNamespace(c.namespace()))
 	if apierrors.IsForbidden(err) {
 		c.hidden = true
 		return nil

@@ -68,6 +68,16 @@ var _ = Describe("tree", func() {
 		cluster.prints("tree emea", "emea (The emea): 0 members", "└── fr (The fr): 0 members")
 	})
 
+	It("counts the members of all pages", func() {
+		cluster.answers[rosterPath+"organizations"] = listed(organization("acme", ""))
+		empty("acme")
+		first := members(member("acme", "ana", viewv1alpha1.MemberActive), member("acme", "bo", viewv1alpha1.MemberActive))
+		first.Continue = "next"
+		cluster.answers[viewPath+"namespaces/org-acme/members"] = first
+		cluster.answers[viewPath+"namespaces/org-acme/members?next"] = members(member("acme", "cy", viewv1alpha1.MemberActive))
+		cluster.prints("tree", "acme (The acme): 3 members")
+	})
+
 	It("draws the caller's own where they may not list all, and says what they may not see", func() {
 		cluster.answers[mePath] = me("ana",
 			selfv1alpha1.ProfileOrganization{Name: "emea", Parent: "acme"},

@@ -242,7 +242,7 @@ func (q inquiry) ask(ctx context.Context, namespace string) ([]*standing, error)
 		{&memberships, client.MatchingFields{"spec.user": q.user},
 			schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "memberships"}},
 	} {
-		if err := q.reader.List(ctx, question.list, client.InNamespace(namespace), question.selector); err != nil {
+		if err := listAll(ctx, q.reader, question.list, client.InNamespace(namespace), question.selector); err != nil {
 			return nil, explain(err, question.resource, namespace)
 		}
 	}

@@ -698,7 +698,7 @@ func schema_roster_api_view_v1alpha1_Activity(ref common.ReferenceCallback) comm
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Activity is one change that happened in an organization. The newest comes first. Select by the fields actor, action, kind and name.",
+				Description: "Activity is one change that happened in an organization. The newest comes first. Select by the fields actor, action, kind, name, organizationUID and metadata.namespace.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -720,6 +720,13 @@ func schema_roster_api_view_v1alpha1_Activity(ref common.ReferenceCallback) comm
 							Description: "metadata has the record's key as its name, and the organization's namespace.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"organizationUID": {
+						SchemaProps: spec.SchemaProps{
+							Description: "organizationUID is the metadata.uid of the Organization that the change belongs to, or unknown for one that was gone already. It is left out where the change belongs to none, and for what was recorded before uids were.",
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"time": {
