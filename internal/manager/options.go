@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/roster-dev/roster/internal/activity"
+	"github.com/roster-dev/roster/internal/admission"
 	"github.com/roster-dev/roster/internal/mailer"
 	"github.com/roster-dev/roster/internal/rbac"
 )
@@ -56,6 +57,8 @@ type Options struct {
 	Mail MailOptions
 	// Tokens say what APITokens are issued for.
 	Tokens TokenOptions
+	// Bounds are how much one organization may have.
+	Bounds admission.Bounds
 }
 
 // DefaultOptions are the options of a manager without flags.
@@ -73,6 +76,7 @@ func DefaultOptions() *Options {
 		ActivityRetention:       activity.DefaultRetention,
 		Mail:                    MailOptions{Secret: mailer.DefaultSecret},
 		Tokens:                  TokenOptions{Retention: defaultTokenRetention},
+		Bounds:                  admission.DefaultBounds(),
 	}
 }
 
@@ -108,6 +112,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	o.addHistoryFlags(flags)
 	o.Mail.addFlags(flags)
 	o.Tokens.addFlags(flags)
+	o.Bounds.AddFlags(flags)
 	flags.IntVar(&o.ShardSize, "shard-size", o.ShardSize,
 		fmt.Sprintf("the most subjects of one RBAC RoleBinding, 1 to %d", rbac.MaxShardSize))
 }
@@ -148,5 +153,6 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf("--namespace-labels: %s is Roster's own label; leave it out", key))
 		}
 	}
-	return errors.Join(append(errs, append(o.Mail.validate(), o.Tokens.validate())...)...)
+	errs = append(errs, o.Mail.validate()...)
+	return errors.Join(append(errs, o.Tokens.validate(), o.Bounds.Validate())...)
 }
