@@ -1462,6 +1462,10 @@ func (in *UserStatus) DeepCopyInto(out *UserStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.LeftAt != nil {
+		in, out := &in.LeftAt, &out.LeftAt
+		*out = (*in).DeepCopy()
+	}
 	if in.LastSeenAt != nil {
 		in, out := &in.LastSeenAt, &out.LastSeenAt
 		*out = (*in).DeepCopy()

@@ -58,7 +58,8 @@ type Bounds []Bound
 // DefaultBounds hold organizations of 10,000 members with room to grow.
 func DefaultBounds() Bounds {
 	return Bounds{
-		{thing: thingMemberships, Most: 20_000, called: "memberships", remedy: "delete those of members who have left"},
+		{thing: thingMemberships, Most: 20_000, called: "memberships and users whose removal is held",
+			remedy: "delete the Memberships of users who have left, or approve the removals that are held"},
 		{thing: thingInvitations, Most: 2_000, called: "invitations that wait for an answer",
 			remedy: "wait for answers, or delete the Memberships of invitations that aren't needed"},
 		{thing: thingTeams, Most: 2_000, called: "teams", remedy: "delete one that isn't needed"},
@@ -128,8 +129,14 @@ type scope struct {
 // amounts are how much there is in some scopes.
 type amounts map[scope]int
 
-// amountsOf is what one object counts for.
+// amountsOf is what one object counts for. A user whose removal is held keeps what a member has.
 func amountsOf(object client.Object) amounts {
+	if organization, isOne := object.(*v1alpha1.Organization); isOne {
+		if held := organization.Status.HeldRemovals; held != nil {
+			return amounts{{thing: thingMemberships, organization: organization.Name}: int(held.Count)}
+		}
+		return nil
+	}
 	organization, ok := v1alpha1.OrganizationOf(object.GetNamespace())
 	if !ok {
 		return nil

@@ -114,6 +114,11 @@ var _ = Describe("An object counts for the bounds", func() {
 			asking(func(j *v1alpha1.JoinRequest) { j.Status.Phase = v1alpha1.JoinRequestWithdrawn }),
 			amounts{{thing: thingWithdrawnJoinRequests, organization: "agency"}: 1}),
 		Entry("a join request that was decided", asking(func(j *v1alpha1.JoinRequest) { j.Spec.Decision = v1alpha1.JoinRejected }), nil),
+		Entry("an organization, by the users whose removal it holds", &v1alpha1.Organization{
+			ObjectMeta: metav1.ObjectMeta{Name: "acme"},
+			Status:     v1alpha1.OrganizationStatus{HeldRemovals: &v1alpha1.HeldRemovals{Count: 7}},
+		}, amounts{within(thingMemberships): 7}),
+		Entry("an organization that holds none, for nothing", &v1alpha1.Organization{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}, nil),
 		Entry("a role of the catalogue, for nothing",
 			&v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: v1alpha1.SystemNamespace, Name: "viewer"}}, nil),
 	)

@@ -53,7 +53,7 @@ func NewTally(bounds Bounds) *Tally {
 // follow counts the objects of the caches. To be called before these start.
 func (t *Tally) follow(ctx context.Context, caches cache.Cache) error {
 	for _, object := range []client.Object{
-		&v1alpha1.Membership{}, &v1alpha1.Team{}, &v1alpha1.RoleBinding{}, &v1alpha1.Role{}, &v1alpha1.Project{},
+		&v1alpha1.Organization{}, &v1alpha1.Membership{}, &v1alpha1.Team{}, &v1alpha1.RoleBinding{}, &v1alpha1.Role{}, &v1alpha1.Project{},
 		&v1alpha1.APIToken{}, &v1alpha1.JoinRequest{},
 	} {
 		informer, err := caches.GetInformer(ctx, object, cache.BlockUntilSynced(false))

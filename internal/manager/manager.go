@@ -159,7 +159,8 @@ func addControllers(ctx context.Context, manager ctrl.Manager, options *Options,
 		&role.Reconciler{Client: reads, Live: live, History: recorder},
 		&joinrequest.Reconciler{Client: reads, Live: live, Clock: clock.RealClock{}, History: recorder},
 		&user.Reconciler{
-			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations, History: recorder,
+			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations,
+			LeaverRetention: options.LeaverRetention, History: recorder,
 		},
 	} {
 		if err := controller.SetupWithManager(manager); err != nil {

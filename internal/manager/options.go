@@ -22,6 +22,9 @@ import (
 // Kubernetes keeps for an hour, must not be what was removed for its age.
 const shortestRetention = 24 * time.Hour
 
+// defaultLeaverRetention is 30 days: a user who comes back after a holiday finds what was there.
+const defaultLeaverRetention = 30 * 24 * time.Hour
+
 // Options are the manager's flags.
 type Options struct {
 	// Kubeconfig is the file to reach the API server with; empty in a cluster.
@@ -44,6 +47,8 @@ type Options struct {
 	LeaderElectionNamespace string
 	// PersonalOrganizations are made for active members who own none.
 	PersonalOrganizations bool
+	// LeaverRetention is how long Users and Personal organizations that Roster made stay after their users have left.
+	LeaverRetention time.Duration
 	// NamespaceLabels are put on namespaces that Roster makes.
 	NamespaceLabels map[string]string
 	// ShardSize is the most subjects of one RBAC RoleBinding.
@@ -70,6 +75,7 @@ func DefaultOptions() *Options {
 		ViewAddress:             "127.0.0.1:9444",
 		LeaderElectionNamespace: "roster-system",
 		PersonalOrganizations:   true,
+		LeaverRetention:         defaultLeaverRetention,
 		NamespaceLabels:         map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
 		ShardSize:               rbac.MaxShardSize,
 		ActivityDatabaseURL:     "activity.db",
@@ -107,6 +113,9 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"namespace of the lease that elects the leader")
 	flags.BoolVar(&o.PersonalOrganizations, "personal-organizations", o.PersonalOrganizations,
 		"make a Personal organization for every active member who owns none")
+	flags.DurationVar(&o.LeaverRetention, "leaver-retention", o.LeaverRetention,
+		"how long Users and Personal organizations that Roster made by itself stay after their users have left, such as 720h for 30 "+
+			"days; those of users who were never seen stay no longer than they were there before")
 	flags.StringToStringVar(&o.NamespaceLabels, "namespace-labels", o.NamespaceLabels,
 		"labels of namespaces that Roster makes")
 	o.addHistoryFlags(flags)
@@ -135,6 +144,10 @@ func (o *Options) Validate() error {
 	if _, _, err := splitAddress(o.WebhookAddress); err != nil {
 		errs = append(errs, fmt.Errorf("--webhook-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9443",
 			o.WebhookAddress, err))
+	}
+	if o.LeaverRetention < 0 {
+		errs = append(errs, fmt.Errorf("--leaver-retention=%s: choose a duration such as 720h, or 0s to keep nothing",
+			o.LeaverRetention))
 	}
 	if o.ActivityRetention < shortestRetention {
 		errs = append(errs, fmt.Errorf("--activity-retention=%s: choose %s or more; Kubernetes itself keeps Events for an hour",

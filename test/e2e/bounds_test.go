@@ -120,8 +120,8 @@ func listing(name string, members ...v1alpha1.Username) *v1alpha1.Team {
 var growths = []growing{
 	{"memberships", func(organization string, number int) client.Object {
 		return expectations.Membership(organization, fmt.Sprint("m", number), fmt.Sprintf("m%d@%s", number, organization), "member")
-	}, 4, "would have 5 memberships; the bound is 4: delete those of members who have left, or ask a cluster " +
-		"administrator to raise the manager's flag --max-memberships"},
+	}, 4, "would have 5 memberships and users whose removal is held; the bound is 4: delete the Memberships of users who have " +
+		"left, or approve the removals that are held, or ask a cluster administrator to raise the manager's flag --max-memberships"},
 	{"invitations", func(organization string, number int) client.Object {
 		invited := expectations.Membership(organization, fmt.Sprint("i", number), fmt.Sprintf("i%d@%s", number, organization), "member")
 		invited.Spec.Invitation = &v1alpha1.InvitationSpec{}
