@@ -30,12 +30,12 @@ const (
 	thingRoles             thing = "roles"
 	thingTeams             thing = "teams"
 
-	// What has ended and is kept as a record counts beside what hasn't.
-	thingEndedAPITokens        thing = "ended " + thingAPITokens
-	thingWithdrawnJoinRequests thing = "withdrawn " + thingJoinRequests
+	// All of them, with those that have ended and are kept as a record. So to end one is no growth.
+	thingAPITokenRecords    thing = "records of " + thingAPITokens
+	thingJoinRequestRecords thing = "records of " + thingJoinRequests
 )
 
-// recordsEach is how many records of what has ended there may be for each one that hasn't.
+// recordsEach is how many there may be, with those that have ended, for each one that may be without them.
 const recordsEach = 25
 
 // Bound is how much there may be of something in one organization.
@@ -98,19 +98,21 @@ func (b Bounds) Validate() error {
 	return nil
 }
 
-// of is the bound of a thing. Of what has ended, recordsEach times as much may stay as a record.
+// of is the bound of a thing. With what has ended, there may be recordsEach times as much.
 func (b Bounds) of(thing thing) Bound {
 	for _, bound := range b {
 		switch {
 		case bound.thing == thing:
 			return bound
-		case thing == thingEndedAPITokens && bound.thing == thingAPITokens:
+		case thing == thingAPITokenRecords && bound.thing == thingAPITokens:
 			bound.Most *= recordsEach
-			bound.called, bound.remedy = "API tokens of user %s that have ended and are kept as a record", "delete some of those"
+			bound.called = "API tokens of user %s, with those that have ended and are kept as a record"
+			bound.remedy = "delete some that have ended"
 			return bound
-		case thing == thingWithdrawnJoinRequests && bound.thing == thingJoinRequests:
+		case thing == thingJoinRequestRecords && bound.thing == thingJoinRequests:
 			bound.Most *= recordsEach
-			bound.called, bound.remedy = "join requests that were withdrawn before a decision", "delete some of those"
+			bound.called = "join requests without a decision, with those that were withdrawn"
+			bound.remedy = "delete some that were withdrawn"
 			return bound
 		}
 	}
@@ -157,20 +159,20 @@ func amountsOf(object client.Object) amounts {
 	case *v1alpha1.Project:
 		return amounts{of(thingProjects): 1, of(thingProjectNamespaces): len(object.NamespaceNames())}
 	case *v1alpha1.APIToken:
-		token := scope{thing: thingAPITokens, organization: organization, user: object.Spec.User}
-		if object.Spec.Revoked || object.Status.EndedAt != nil {
-			token.thing = thingEndedAPITokens
+		counted := amounts{{thing: thingAPITokenRecords, organization: organization, user: object.Spec.User}: 1}
+		if !object.Spec.Revoked && object.Status.EndedAt == nil {
+			counted[scope{thing: thingAPITokens, organization: organization, user: object.Spec.User}] = 1
 		}
-		return amounts{token: 1}
+		return counted
 	case *v1alpha1.JoinRequest:
-		asking := scope{thing: thingJoinRequests, organization: object.Spec.Team.Organization}
-		switch {
-		case object.Spec.Decision != "":
+		if object.Spec.Decision != "" {
 			return nil
-		case object.Status.Phase == v1alpha1.JoinRequestWithdrawn:
-			asking.thing = thingWithdrawnJoinRequests
 		}
-		return amounts{asking: 1}
+		counted := amounts{{thing: thingJoinRequestRecords, organization: object.Spec.Team.Organization}: 1}
+		if object.Status.Phase != v1alpha1.JoinRequestWithdrawn {
+			counted[scope{thing: thingJoinRequests, organization: object.Spec.Team.Organization}] = 1
+		}
+		return counted
 	}
 	return nil
 }

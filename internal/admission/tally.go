@@ -39,8 +39,8 @@ func identityOf(object client.Object) identity {
 
 // awaited is a change that was let pass.
 type awaited struct {
-	// seen is what the object counts for in the caches, and target what it will.
-	seen, target amounts
+	// seen is what the object counts for in the caches, target what it will, and growth by how much that is more.
+	seen, target, growth amounts
 	// until when it is waited for: something else may have refused the change.
 	until time.Time
 }
@@ -102,8 +102,8 @@ func (t *Tally) change(before, after any) {
 	t.counted.add(is, 1)
 	t.counted.add(was, -1)
 	if change, found := t.awaited[identityOf(object)]; found {
-		change.seen = is
-		if len(growth(is, change.target)) > 0 {
+		change.seen, change.growth = is, growth(is, change.target)
+		if len(change.growth) > 0 {
 			t.awaited[identityOf(object)] = change
 		} else {
 			delete(t.awaited, identityOf(object))
@@ -124,27 +124,31 @@ func (t *Tally) admit(before, after client.Object, isDryRun bool, now time.Time)
 	}
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	change := awaited{seen: was, target: target, until: now.Add(cachesFollow)}
-	others := amounts{}
+	self, change := identityOf(after), awaited{seen: was, target: target, until: now.Add(cachesFollow)}
+	there := amounts{}
+	for scope := range more {
+		there[scope] = t.counted[scope]
+	}
 	for other, earlier := range t.awaited {
 		switch {
 		case !now.Before(earlier.until):
 			delete(t.awaited, other)
-		case other == identityOf(after):
+		case other == self:
 			change.seen = earlier.seen
 		default:
-			others.add(growth(earlier.seen, earlier.target), 1)
+			for scope := range more {
+				there[scope] += earlier.growth[scope]
+			}
 		}
 	}
-	still := growth(change.seen, target)
+	change.growth = growth(change.seen, target)
 	for scope := range more {
-		others[scope] += t.counted[scope]
-		more[scope] = max(more[scope], still[scope])
+		more[scope] = max(more[scope], change.growth[scope])
 	}
-	if found := t.bounds.exceeded(others, more); found != nil || isDryRun {
+	if found := t.bounds.exceeded(there, more); found != nil || isDryRun {
 		return found
 	}
-	t.awaited[identityOf(after)] = change
+	t.awaited[self] = change
 	return nil
 }
 
