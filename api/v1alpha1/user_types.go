@@ -102,6 +102,11 @@ type UserStatus struct {
 	// +optional
 	ActiveTokens int32 `json:"activeTokens"`
 
+	// leftAt is since when nothing but the user's Personal organization needs the User: no Membership and no other organization.
+	// A User that Roster made, and nobody changed, goes some time later, with that organization. Left out: the User stays.
+	// +optional
+	LeftAt *metav1.Time `json:"leftAt,omitempty"`
+
 	// lastSeenAt is when the user last used the API, where that is recorded.
 	// +optional
 	LastSeenAt *metav1.Time `json:"lastSeenAt,omitempty"`

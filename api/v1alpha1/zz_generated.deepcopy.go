@@ -1488,6 +1488,10 @@ func (in *UserStatus) DeepCopyInto(out *UserStatus) {
 		*out = new(ConfirmedAddress)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.LeftAt != nil {
+		in, out := &in.LeftAt, &out.LeftAt
+		*out = (*in).DeepCopy()
+	}
 	if in.LastSeenAt != nil {
 		in, out := &in.LastSeenAt, &out.LastSeenAt
 		*out = (*in).DeepCopy()

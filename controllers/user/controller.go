@@ -1,5 +1,5 @@
 // Package user keeps one User object for everybody who has a place in an organization, says on it where that is, and sees
-// to it that every active member owns an organization.
+// to it that every active member owns an organization. What it made by itself goes some time after the user has left.
 package user
 
 import (
@@ -48,6 +48,8 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 	// PersonalOrganizations: make one for every active member who owns none.
 	PersonalOrganizations bool
+	// LeaverRetention is how long a User that Roster made stays after its user has left.
+	LeaverRetention time.Duration
 	// History records removals before their objects go; nil in tests that are about something else.
 	History finalizer.Witness
 
@@ -181,11 +183,15 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	wanted.Confirmed = confirmed(users.Items, memberships)
-	err = r.report(ctx, users.Items, wanted)
+	wanted.LeftAt = r.leftSince(users.Items, owned, memberships)
+	result := reconcile.Result{}
+	if err = r.report(ctx, users.Items, wanted); err == nil {
+		result, err = r.removeLeaver(ctx, &users.Items[0], wanted.LeftAt, owned)
+	}
 	if apierrors.IsConflict(err) {
 		return reconcile.Result{RequeueAfter: outdatedRetry}, nil
 	}
-	return reconcile.Result{}, err
+	return result, err
 }
 
 // makeUser makes a User with the username alone. The address and the name in a Membership are what one organization says;
@@ -343,7 +349,8 @@ func (r *Reconciler) places(
 	return places, nil
 }
 
-// report writes the status of all Users of one username. Which of them counts, where they differ, is the stricter.
+// report writes the status of all Users of one username, which become what was written. Which of them counts, where they
+// differ, is the stricter.
 func (r *Reconciler) report(ctx context.Context, users []v1alpha1.User, wanted v1alpha1.UserStatus) error {
 	var errs []error
 	for i := range users {
@@ -355,8 +362,10 @@ func (r *Reconciler) report(ctx context.Context, users []v1alpha1.User, wanted v
 		after.Status.Invitations = wanted.Invitations
 		after.Status.ActiveTokens = wanted.ActiveTokens
 		after.Status.Confirmed = wanted.Confirmed
+		after.Status.LeftAt = wanted.LeftAt
 		status.Report(after, readiness(users))
 		errs = append(errs, status.Update(ctx, r.Client, before, after))
+		users[i] = *after
 	}
 	return errors.Join(errs...)
 }

@@ -11,10 +11,6 @@ import (
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
-// mostPendingJoinRequests is how many requests of the teams of one organization may wait for a decision, wherever they were
-// made.
-const mostPendingJoinRequests = 10
-
 // examineJoinRequest looks at a request when it is made, and at what it gives when it is approved. Policies say who may do
 // either; by then they have.
 func (r *review) examineJoinRequest(before, after *v1alpha1.JoinRequest) error {
@@ -120,8 +116,7 @@ func (r *review) checkAskedRole(request *v1alpha1.JoinRequest) error {
 	return nil
 }
 
-// refuseRepeated refuses a second request of a team that waits already, and a flood. The API server knows what was only just
-// made.
+// refuseRepeated refuses a second request of a team that waits already. The API server knows what was only just made.
 func (r *review) refuseRepeated(request *v1alpha1.JoinRequest) error {
 	asking := request.Spec.Team
 	var list v1alpha1.JoinRequestList
@@ -129,21 +124,12 @@ func (r *review) refuseRepeated(request *v1alpha1.JoinRequest) error {
 	if err := r.Live.List(r.ctx, &list, selected); err != nil {
 		return err
 	}
-	pending := 0
 	for i := range list.Items {
 		other := &list.Items[i]
-		if !other.IsPending() {
-			continue
-		}
-		pending++
-		if other.Namespace == request.Namespace && other.Spec.Team == asking {
+		if other.IsPending() && other.Namespace == request.Namespace && other.Spec.Team == asking {
 			return invalid(ruleJoinDuplicate, "spec.team: team %q of organization %s has asked already and waits for a decision: "+
 				"join request %s; delete that one to ask for something else", asking.Name, asking.Organization, other.Name)
 		}
-	}
-	if pending >= mostPendingJoinRequests {
-		return forbidden(ruleJoinFlood, "%d join requests of organization %s wait for a decision, which is as many as may; "+
-			"wait for one, or delete one", pending, asking.Organization)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package admission
 type rule string
 
 const (
+	ruleBeyondBound             rule = "beyond-bound"
 	ruleBeyondOwnRights         rule = "beyond-own-rights"
 	ruleDuplicateMembership     rule = "duplicate-membership"
 	ruleDuplicateUser           rule = "duplicate-user"
@@ -39,7 +40,7 @@ const (
 
 // rules are all of them.
 var rules = []rule{
-	ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated, ruleIncludesCycle,
+	ruleBeyondBound, ruleBeyondOwnRights, ruleDuplicateMembership, ruleDuplicateUser, ruleGroupNotGated, ruleIncludesCycle,
 	ruleJoinClosed, ruleJoinDuplicate, ruleJoinFlood, ruleJoinRelated, ruleJoinUnknown, ruleLastOwner,
 	ruleMFAWithoutOwner, ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName,
 	ruleNamespaceShared, ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal,

@@ -71,15 +71,12 @@ func (r *review) refuseReferred(user *v1alpha1.User) error {
 	for _, organization := range owned {
 		places = append(places, "Organization "+organization.Name)
 	}
-	var organizations v1alpha1.OrganizationList
-	if err := r.Cached.List(r.ctx, &organizations, snapshot.Shared); err != nil {
+	holding, err := snapshot.HoldingRemovalOf(r.ctx, r.Cached, user.Spec.Username)
+	if err != nil {
 		return err
 	}
-	for i := range organizations.Items {
-		held := organizations.Items[i].Status.HeldRemovals
-		if held != nil && slices.Contains(held.Users, string(user.Spec.Username)) {
-			places = append(places, fmt.Sprintf("Organization %s, which holds the user's removal", organizations.Items[i].Name))
-		}
+	for _, organization := range holding {
+		places = append(places, fmt.Sprintf("Organization %s, which holds the user's removal", organization.Name))
 	}
 	if len(places) == 0 {
 		return nil

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -32,6 +33,8 @@ type Validator struct {
 	Clock clock.PassiveClock
 
 	decoder admission.Decoder
+	// tally says what there is too much of; nil: nothing is bounded.
+	tally *Tally
 }
 
 // NewValidator reads by the caches and from the API server itself.
@@ -107,6 +110,8 @@ type change struct {
 	author authenticationv1.UserInfo
 	// before and after are the object; nil where it isn't there.
 	before, after client.Object
+	// isDryRun: nothing will be written.
+	isDryRun bool
 }
 
 // String names the object, for errors.
@@ -140,7 +145,7 @@ var newObjects = map[string]func() client.Object{
 }
 
 func (v *Validator) decode(request admission.Request) (change, error) {
-	result := change{kind: request.Kind.Kind, author: request.UserInfo}
+	result := change{kind: request.Kind.Kind, author: request.UserInfo, isDryRun: ptr.Deref(request.DryRun, false)}
 	newObject := newObjects[request.Kind.Kind]
 	if newObject == nil {
 		return result, fmt.Errorf("kind %s isn't decided on here", request.Kind.Kind)

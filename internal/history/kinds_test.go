@@ -314,6 +314,14 @@ var _ = Describe("An object", func() {
 			Expect(kind.Vanished(Known{Object: removed[0].Object}).Name()).To(Equal(removed[0].Name()))
 		})
 
+		It("that is a "+kind.Name()+" and that Roster made goes by Roster, where nobody else deleted it", func() {
+			object := fresh()
+			object.SetLabels(map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster})
+			Expect(kind.Changes(object, nil)[0].Actor.Name).To(Equal(ActorRoster))
+			object.SetAnnotations(map[string]string{v1alpha1.AnnotationDeletedBy: "bo"})
+			Expect(kind.Changes(object, nil)[0].Actor).To(Equal(Actor{Name: "bo"}))
+		})
+
 		It("that is a "+kind.Name()+" and that nobody stamped was changed by somebody unknown, with the reason", func() {
 			object := fresh()
 			object.SetAnnotations(nil)

@@ -327,5 +327,8 @@ func removerOf(object client.Object) Actor {
 	if name := object.GetAnnotations()[v1alpha1.AnnotationDeletedBy]; name != "" {
 		return Actor{Name: name}
 	}
+	if object.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedByRoster {
+		return Actor{Name: ActorRoster, Because: "Roster made this object and removes it when nothing needs it"}
+	}
 	return Actor{Name: ActorUnknown, Because: "Roster's webhook wasn't asked when it was deleted"}
 }

@@ -161,7 +161,7 @@ func addControllers(ctx context.Context, manager ctrl.Manager, options *Options,
 		&joinrequest.Reconciler{Client: reads, Live: live, Clock: clock.RealClock{}, History: recorder},
 		&user.Reconciler{
 			Client: reads, Live: live, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations,
-			History: recorder,
+			LeaverRetention: options.LeaverRetention, History: recorder,
 		},
 	} {
 		if err := controller.SetupWithManager(manager); err != nil {

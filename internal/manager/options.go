@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/roster-dev/roster/internal/activity"
+	"github.com/roster-dev/roster/internal/admission"
 	"github.com/roster-dev/roster/internal/mailer"
 	"github.com/roster-dev/roster/internal/rbac"
 	"github.com/roster-dev/roster/internal/view"
@@ -21,6 +22,9 @@ import (
 // shortestRetention is the least time for which the history can be kept: what a manager records again from Events, which
 // Kubernetes keeps for an hour, must not be what was removed for its age.
 const shortestRetention = 24 * time.Hour
+
+// defaultLeaverRetention is 30 days: a user who comes back after a holiday finds what was there.
+const defaultLeaverRetention = 30 * 24 * time.Hour
 
 // Options are the manager's flags.
 type Options struct {
@@ -46,6 +50,8 @@ type Options struct {
 	LeaderElectionNamespace string
 	// PersonalOrganizations are made for active members who own none.
 	PersonalOrganizations bool
+	// LeaverRetention is how long Users and Personal organizations that Roster made stay after their users have left.
+	LeaverRetention time.Duration
 	// NamespaceLabels are put on namespaces that Roster makes.
 	NamespaceLabels map[string]string
 	// ShardSize is the most subjects of one RBAC RoleBinding.
@@ -59,6 +65,8 @@ type Options struct {
 	Mail MailOptions
 	// Tokens say what APITokens are issued for.
 	Tokens TokenOptions
+	// Bounds are how much one organization may have.
+	Bounds admission.Bounds
 }
 
 // DefaultOptions are the options of a manager without flags.
@@ -71,12 +79,14 @@ func DefaultOptions() *Options {
 		ViewPageRows:            view.DefaultPageRows,
 		LeaderElectionNamespace: "roster-system",
 		PersonalOrganizations:   true,
+		LeaverRetention:         defaultLeaverRetention,
 		NamespaceLabels:         map[string]string{"pod-security.kubernetes.io/enforce": "baseline"},
 		ShardSize:               rbac.MaxShardSize,
 		ActivityDatabaseURL:     "activity.db",
 		ActivityRetention:       activity.DefaultRetention,
 		Mail:                    MailOptions{Secret: mailer.DefaultSecret},
 		Tokens:                  TokenOptions{Retention: defaultTokenRetention},
+		Bounds:                  admission.DefaultBounds(),
 	}
 }
 
@@ -110,11 +120,15 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 		"namespace of the lease that elects the leader")
 	flags.BoolVar(&o.PersonalOrganizations, "personal-organizations", o.PersonalOrganizations,
 		"make a Personal organization for every active member who owns none")
+	flags.DurationVar(&o.LeaverRetention, "leaver-retention", o.LeaverRetention,
+		"how long Users and Personal organizations that Roster made by itself stay after their users have left, such as 720h for 30 "+
+			"days; those of users who were never seen stay no longer than they were there before")
 	flags.StringToStringVar(&o.NamespaceLabels, "namespace-labels", o.NamespaceLabels,
 		"labels of namespaces that Roster makes")
 	o.addHistoryFlags(flags)
 	o.Mail.addFlags(flags)
 	o.Tokens.addFlags(flags)
+	o.Bounds.AddFlags(flags)
 	flags.IntVar(&o.ShardSize, "shard-size", o.ShardSize,
 		fmt.Sprintf("the most subjects of one RBAC RoleBinding, 1 to %d", rbac.MaxShardSize))
 }
@@ -138,6 +152,10 @@ func (o *Options) Validate() error {
 		errs = append(errs, fmt.Errorf("--webhook-bind-address=%s: %w; give HOST:PORT, such as 127.0.0.1:9443",
 			o.WebhookAddress, err))
 	}
+	if o.LeaverRetention < 0 {
+		errs = append(errs, fmt.Errorf("--leaver-retention=%s: choose a duration such as 720h, or 0s to keep nothing",
+			o.LeaverRetention))
+	}
 	if o.ActivityRetention < shortestRetention {
 		errs = append(errs, fmt.Errorf("--activity-retention=%s: choose %s or more; Kubernetes itself keeps Events for an hour",
 			o.ActivityRetention, shortestRetention))
@@ -158,5 +176,6 @@ func (o *Options) Validate() error {
 			errs = append(errs, fmt.Errorf("--namespace-labels: %s is Roster's own label; leave it out", key))
 		}
 	}
-	return errors.Join(append(errs, append(o.Mail.validate(), o.Tokens.validate())...)...)
+	errs = append(errs, o.Mail.validate()...)
+	return errors.Join(append(errs, o.Tokens.validate(), o.Bounds.Validate())...)
 }

@@ -30,11 +30,19 @@ func cachedObjects() map[client.Object]cache.ByObject {
 	return objects
 }
 
-// webhookServer answers in every replica, whoever leads, from its start with the caches in sync.
-type webhookServer struct{ server webhook.Server }
+// webhookServer answers in every replica, whoever leads, from its start with the caches in sync and counted.
+type webhookServer struct {
+	server webhook.Server
+	tally  *admission.Tally
+}
 
 // Start implements manager.Runnable.
-func (s webhookServer) Start(ctx context.Context) error { return s.server.Start(ctx) }
+func (s webhookServer) Start(ctx context.Context) error {
+	if !s.tally.WaitForSync(ctx) {
+		return nil
+	}
+	return s.server.Start(ctx)
+}
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (webhookServer) NeedLeaderElection() bool { return false }
@@ -55,11 +63,14 @@ func addWebhook(ctx context.Context, manager ctrl.Manager, options *Options) (*c
 		serverOptions.TLSOpts = []func(*tls.Config){func(config *tls.Config) { config.GetCertificate = serving.GetCertificate }}
 	}
 	server := webhook.NewServer(serverOptions)
-	admission.AddTo(manager, server)
+	tally, err := admission.AddTo(ctx, manager, server, options.Bounds)
+	if err != nil {
+		return nil, err
+	}
 	if err := manager.AddReadyzCheck("webhook", server.StartedChecker()); err != nil {
 		return nil, err
 	}
-	return serving, manager.Add(webhookServer{server: server})
+	return serving, manager.Add(webhookServer{server: server, tally: tally})
 }
 
 // keepCertificates has the leader make and renew the certificates, and every replica wait for them.

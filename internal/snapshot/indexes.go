@@ -19,6 +19,10 @@ const (
 	OrganizationsByParent = "spec.parent"
 	// OrganizationsByOwner finds the organizations that a user owns.
 	OrganizationsByOwner = "spec.owners"
+	// OrganizationsByHeldUser finds the organizations that hold a user's removal, and under heldUnlisted those that hold more
+	// than their status lists.
+	OrganizationsByHeldUser = "status.heldRemovals.users"
+	heldUnlisted            = ""
 	// MembershipsByUser finds a user's Memberships.
 	MembershipsByUser = "spec.user"
 	// APITokensByUser finds a user's APITokens.
@@ -57,6 +61,7 @@ type index struct {
 var indexes = []index{
 	{&v1alpha1.Organization{}, OrganizationsByParent, organizationParent},
 	{&v1alpha1.Organization{}, OrganizationsByOwner, organizationOwners},
+	{&v1alpha1.Organization{}, OrganizationsByHeldUser, organizationHeldUsers},
 	{&v1alpha1.Membership{}, MembershipsByUser, membershipUser},
 	{&v1alpha1.APIToken{}, APITokensByUser, apiTokenUser},
 	{&v1alpha1.User{}, UsersByUsername, userUsername},
@@ -87,6 +92,17 @@ func organizationParent(object client.Object) []string {
 
 func organizationOwners(object client.Object) []string {
 	return text.Strings(object.(*v1alpha1.Organization).Spec.Owners)
+}
+
+func organizationHeldUsers(object client.Object) []string {
+	held := object.(*v1alpha1.Organization).Status.HeldRemovals
+	switch {
+	case held == nil:
+		return nil
+	case int(held.Count) > len(held.Users):
+		return append([]string{heldUnlisted}, held.Users...)
+	}
+	return held.Users
 }
 
 func membershipUser(object client.Object) []string {

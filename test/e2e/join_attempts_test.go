@@ -272,8 +272,9 @@ var _ = Describe("About a join request, the API server", Ordered, func() {
 				Expect(err).NotTo(HaveOccurred(), name)
 				continue
 			}
-			Expect(err).To(MatchError(HaveSuffix(": 10 join requests of organization flooding wait for a decision, which is as " +
-				"many as may; wait for one, or delete one")))
+			Expect(err).To(MatchError(HaveSuffix(": organization flooding would have 11 join requests that wait for a decision; " +
+				"the bound is 10: wait for a decision, or delete one, or ask a cluster administrator to raise the manager's " +
+				"flag --max-join-requests")))
 		}
 	})
 })
