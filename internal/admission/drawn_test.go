@@ -90,9 +90,9 @@ func drawStep(t *rapid.T) step {
 	case "Organization":
 		s.object, s.edits, s.deletes = organization(where, ""), edits(t, editOrganization), false
 	case "Membership":
-		user := pick(t, "user", everybody...)
+		user := pick(t, "user", append(slices.Repeat([]string{stranger}, len(everybody)), everybody...)...)
 		object := membership(where, user)
-		object.Name = user + pick(t, "name", "", "", "-2", "-0")
+		object.Name = user + pick(t, "name", "", "", "-2")
 		s.object, s.edits = object, edits(t, editMembership)
 	case "Team":
 		if oneIn(t, 8, "idle") {
