@@ -75,7 +75,24 @@ func pick[T any](t *rapid.T, label string, from ...T) T { return from[below(t, l
 
 func oneIn(t *rapid.T, in int, label string) bool { return below(t, in, label) == in-1 }
 
-func drawStep(t *rapid.T) step {
+// theme is what a story is about, so that some go deep rather than wide: kinds, and whose Memberships.
+type theme struct{ kinds, users []string }
+
+var themes = []theme{
+	{nil, append(slices.Repeat([]string{stranger}, len(everybody)), everybody...)}, {[]string{"Membership"}, []string{stranger}},
+	{[]string{"Team", "Project"}, nil}, {[]string{"Team", "RoleBinding"}, nil}, {[]string{"Role", "RoleBinding"}, nil},
+}
+
+// kindsFor are the kinds that somebody writes in a story.
+func (th theme) kindsFor(author string) []string {
+	others := func(kind string) bool { return !slices.Contains(th.kinds, kind) }
+	if kinds := slices.DeleteFunc(slices.Clone(kindsOf[author]), others); len(kinds) > 0 {
+		return kinds
+	}
+	return kindsOf[author]
+}
+
+func (th theme) draw(t *rapid.T) step {
 	s := step{
 		seconds: below(t, 2, "seconds"), commits: oneIn(t, 4, "commits"), which: below(t, 4, "which"),
 		lag: max(0, below(t, 6, "lag")-3), read: max(0, below(t, 16, "read")-8),
@@ -86,13 +103,13 @@ func drawStep(t *rapid.T) step {
 		return s
 	}
 	where := pick(t, "organization", "umbra", "umbra", "umbra", "lab")
-	switch pick(t, "kind", kindsOf[s.author]...) {
+	switch pick(t, "kind", th.kindsFor(s.author)...) {
 	case "Organization":
 		s.object, s.edits, s.deletes = organization(where, ""), edits(t, editOrganization), false
 	case "Membership":
-		user := pick(t, "user", everybody...)
+		user := pick(t, "user", slices.Concat(th.users, everybody[:1])...)
 		object := membership(where, user)
-		object.Name = user + pick(t, "name", "", "", "-2", "-0")
+		object.Name = user + pick(t, "name", "", "", "-2")
 		s.object, s.edits = object, edits(t, editMembership)
 	case "Team":
 		if oneIn(t, 8, "idle") {
@@ -155,7 +172,8 @@ func (s step) request(m *moment) *request {
 
 // drawSteps are those of a story.
 func drawSteps(t *rapid.T) []step {
-	return rapid.SliceOfN(rapid.Custom(drawStep), 20, 30).Draw(t, "steps")
+	about := themes[rapid.IntRange(0, len(themes)-1).Draw(t, "theme")]
+	return rapid.SliceOfN(rapid.Custom(about.draw), 20, 30).Draw(t, "steps")
 }
 
 // shortened is a story without what it doesn't take to fail.

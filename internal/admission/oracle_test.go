@@ -160,7 +160,7 @@ func (c *chain) blame() *mark {
 			tied = append(tied, above)
 		}
 	}
-	tied = append(tied, c.content...)
+	tied = slices.Concat(tied, c.content, c.ground)
 	for _, other := range slices.Concat(c.content, c.ground) {
 		if !c.isJustified(other, tied) {
 			return other

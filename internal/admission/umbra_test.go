@@ -16,6 +16,7 @@ const (
 	captain            = "tom"      // maintains a team, and is a plain member
 	clerk              = "kim"      // writes Memberships and RoleBindings, and may give viewer alone
 	plain, other       = "bo", "cy" // members
+	stranger           = "dee"      // isn't one
 )
 
 // keeper is a Role of the organization that owners alone may give.
