@@ -81,13 +81,18 @@ func (c *cluster) followMembership(one *chain, membership *v1alpha1.Membership, 
 		one.name = marks["role "+one.role.Name]
 		return
 	}
-	one.own = append(one.own, marks["default roles"])
 	organization := objectKey{reflect.TypeFor[*v1alpha1.Organization](), "", organizationOf(membership)}
 	// Without any of its own, an organization's default is member.
-	one.name = c.marks[organization]["default "+one.role.Name]
-	if one.name == nil {
-		one.name = c.marks[organization][exists]
+	byDefault := c.marks[organization]["default "+one.role.Name]
+	if byDefault == nil {
+		byDefault = c.marks[organization][exists]
 	}
+	// Together they name the role: whoever came second did.
+	first, second := byDefault, marks["default roles"]
+	if second.committed < first.committed {
+		first, second = second, first
+	}
+	one.name, one.own = second, append(one.own, first)
 }
 
 // followTeams goes from the team that holds the role down to the one that lists the user.

@@ -11,12 +11,9 @@ type demand struct {
 }
 
 // demandHere notes rights that must be held in the organization of the changed object.
-func (r *review) demandHere(demands []authority.Demand) { r.demandIn(r.organization, demands) }
-
-// demandIn notes rights that must be held in an organization.
-func (r *review) demandIn(organization string, demands []authority.Demand) {
+func (r *review) demandHere(demands []authority.Demand) {
 	for _, each := range demands {
-		r.demands = append(r.demands, demand{each, organization})
+		r.demands = append(r.demands, demand{each, r.organization})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -30,7 +31,7 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	if err != nil {
 		return err
 	}
-	if err := r.demandMembership(organizations[1:], before, after); err != nil {
+	if err := r.demandMembership(before, after); err != nil {
 		return err
 	}
 	// What changes at once, as by an invitation that uncovers another role or is withdrawn, and what a yes would bring.
@@ -50,45 +51,15 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	return r.gainByMembership(organizations, before, accepted(after))
 }
 
-// demandMembership asks for the right to give the roles that it names, or else the organization's defaults, also in each
-// organization below that inherits them.
-func (r *review) demandMembership(below []string, before, after *v1alpha1.Membership) error {
+// demandMembership asks for the right to give the roles that it names, or else the organization's defaults.
+func (r *review) demandMembership(before, after *v1alpha1.Membership) error {
 	organization, reader := &v1alpha1.Organization{}, r.worldAfter
 	if after != nil && len(after.Spec.Roles) == 0 {
 		reader = r.current()
 	}
 	err := reader.Get(r.ctx, client.ObjectKey{Name: r.organization}, organization, snapshot.Shared)
-	if client.IgnoreNotFound(err) != nil {
-		return err
-	}
-	demands := authority.OfMembership(before, after, organization.Spec.Membership.DefaultRoles)
-	r.demandHere(demands)
-	if len(demands) == 0 {
-		return nil
-	}
-	for _, inheriting := range below {
-		isInherited, err := r.isInherited(inheriting, accepted(after))
-		if err != nil {
-			return err
-		}
-		if isInherited {
-			r.demandIn(inheriting, demands)
-		}
-	}
-	return nil
-}
-
-// isInherited says whether a Membership places its user in an organization below.
-func (r *review) isInherited(organization string, membership *v1alpha1.Membership) (bool, error) {
-	user := string(membership.Spec.User)
-	world, err := snapshot.LoadUser(r.ctx, r.worldBefore, organization, user)
-	if err != nil {
-		return false, err
-	}
-	member, found := access.MemberOf(r.withMembership(world, membership), organization, user, r.now)
-	return found && slices.ContainsFunc(member.Via, func(via access.ObjectReference) bool {
-		return via.Kind == access.KindMembership && via.Namespace == membership.Namespace && via.Name == membership.Name
-	}), nil
+	r.demandHere(authority.OfMembership(before, after, organization.Spec.Membership.DefaultRoles))
+	return client.IgnoreNotFound(err)
 }
 
 // unanswered is a Membership that gives nothing, since nobody has answered.
@@ -125,10 +96,33 @@ func (r *review) gainByMembership(organizations []string, before, after *v1alpha
 		if err != nil {
 			return err
 		}
-		r.gains = append(r.gains, access.Gains(r.withMembership(world, before), r.withMembership(world, after), organization,
-			instants)...)
+		had, has := r.withMembership(world, before), r.withMembership(world, after)
+		r.gains = append(r.gains, access.Gains(had, has, organization, instants)...)
+		for user := range users {
+			for _, instant := range instants {
+				r.gains = append(r.gains, inheritedAnew(had, has, organization, user, instant)...)
+			}
+		}
 	}
 	return nil
+}
+
+// inheritedAnew are the roles of another Membership that comes to count for a user. They need not be more than before: whatever
+// that other one gives later reaches here, too.
+func inheritedAnew(before, after access.World, organization, user string, instant time.Time) []access.Gain {
+	had, _ := access.MemberOf(before, organization, user, instant)
+	has, _ := access.MemberOf(after, organization, user, instant)
+	if has.Source != v1alpha1.SourceInherited || slices.Equal(had.Via, has.Via) {
+		return nil
+	}
+	gains := make([]access.Gain, 0, len(has.Roles))
+	for _, role := range has.Roles {
+		gains = append(gains, access.Gain{
+			Organization: organization, Role: access.RoleReference{Name: string(role)}, Via: has.Via,
+			Subject: rbacv1.Subject{Kind: rbacv1.UserKind, Name: user},
+		})
+	}
+	return gains
 }
 
 // withMembership is a world in which the Membership in question is what is given.

@@ -186,7 +186,7 @@ func (c *chain) isBeforeAuthorized(element *mark, others []*mark) bool {
 // isSpread says whether the author could give the role where the element is written, and somebody who may give it below as well
 // made it reach there.
 func (c *chain) isSpread(element *mark) bool {
-	return c.mayGive(element, organizationOf(element.object())) && c.isBeforeAuthorized(element, c.own)
+	return c.mayGive(element, organizationOf(element.object())) && c.isBeforeAuthorized(element, slices.Concat(c.own, c.ground))
 }
 
 // isMaintainers says whether it is a part of a team that its maintainers may write, written by one.

@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"reflect"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -103,6 +104,8 @@ func (p *provenance) recordPlaces(r *request, places map[placement]string) {
 		case source == previous && was:
 		case strings.HasSuffix(source, "/"+written.Namespace+"/"+written.Name):
 			delete(p.uncovered, at)
+		case p.duplicates(r, previous):
+			// As if the other one had come second, and had never counted.
 		default:
 			p.uncovered[at] = &mark{r, "uncovered"}
 		}
@@ -114,6 +117,16 @@ func (p *provenance) recordPlaces(r *request, places map[placement]string) {
 		}
 	}
 	p.places = places
+}
+
+// duplicates says whether a request made a Membership beside the one that counted, before anybody could see that one.
+func (p *provenance) duplicates(r *request, counted string) bool {
+	parts := strings.Split(counted, "/")
+	if len(parts) != 3 || r.before != nil {
+		return false
+	}
+	other := p.marks[objectKey{reflect.TypeFor[*v1alpha1.Membership](), parts[1], parts[2]}][exists]
+	return other != nil && r.cached < other.committed
 }
 
 // placesAt are the members of all organizations, and by which object each holds roles.

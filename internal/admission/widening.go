@@ -32,10 +32,10 @@ func (r *review) demandWidened(before, after *v1alpha1.Role) error {
 	return nil
 }
 
-// opensRole says whether a Role newly refers to what may come to allow more later.
+// opensRole says whether a Role may come to allow more later by what it newly refers to, or by being there.
 func opensRole(before, after *v1alpha1.Role) bool {
 	if before == nil || after == nil {
-		return false
+		return after != nil
 	}
 	return len(authority.Added(before.Spec.Includes, after.Spec.Includes)) > 0 ||
 		len(authority.Added(before.Spec.ClusterRoles, after.Spec.ClusterRoles)) > 0

@@ -23,7 +23,12 @@ func OfMembership(before, after *v1alpha1.Membership, defaults []v1alpha1.RoleNa
 	if widened := widenedMembership(before, after); widened.field != "" {
 		return demandRoles(roles, widened)
 	}
-	return demandRoles(Added(rolesGiven(before, defaults), roles), widening{"spec.roles", "giving it"})
+	had := rolesGiven(before, defaults)
+	if len(before.Spec.Roles) == 0 && len(after.Spec.Roles) > 0 {
+		// A role that was given by default so far is newly named, too: it stays when the default becomes another one.
+		had = nil
+	}
+	return demandRoles(Added(had, roles), widening{"spec.roles", "giving it"})
 }
 
 // rolesGiven are the roles that a Membership gives: those it names or else the organization's defaults, and none where it
@@ -45,7 +50,8 @@ func rolesGiven(membership *v1alpha1.Membership, defaults []v1alpha1.RoleName) [
 func demandRoles(roles []v1alpha1.RoleName, widened widening) []Demand {
 	demands := make([]Demand, 0, len(roles))
 	for _, role := range roles {
-		demands = append(demands, Demand{Role: role, Field: widened.field, Change: widened.change})
+		// Organizations below inherit it, those too that have a Membership of their own for the user today.
+		demands = append(demands, Demand{Role: role, Everywhere: true, Field: widened.field, Change: widened.change})
 	}
 	return demands
 }
@@ -54,7 +60,7 @@ func demandRoles(roles []v1alpha1.RoleName, widened widening) []Demand {
 func widenedMembership(before, after *v1alpha1.Membership) widening {
 	was, is := &before.Spec, &after.Spec
 	switch {
-	case len(was.Roles) > 0 && len(is.Roles) == 0:
+	case len(is.Roles) == 0 && len(was.Roles) > 0:
 		// The same roles by default today may be others by default tomorrow.
 		return widening{"spec.roles", "leaving it to the organization's default"}
 	case was.User != is.User && is.User != "":
