@@ -74,7 +74,7 @@ func (r *review) decide() error {
 	if r.isQuiet() || r.after == nil && r.isCleanup() {
 		return nil
 	}
-	for _, look := range []func() error{r.home, r.examine, r.askForDangling, r.askForGains} {
+	for _, look := range []func() error{r.home, r.refuseUnreadableNames, r.examine, r.askForDangling, r.askForGains} {
 		if err := look(); err != nil {
 			return err
 		}
