@@ -101,7 +101,9 @@ func subjectNames(subjects []v1alpha1.Subject) []name {
 	return names
 }
 
-func usernames[T ~string](field string, values ...T) []name { return strict(field, "username", values...) }
+func usernames[T ~string](field string, values ...T) []name {
+	return strict(field, "username", values...)
+}
 
 // strict are names that the cluster compares.
 func strict[T ~string](field, what string, values ...T) []name {
