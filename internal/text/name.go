@@ -53,3 +53,13 @@ func LineFlaw(text string) string {
 }
 
 func holds(sign rune, what string) string { return fmt.Sprintf("holds %U, %s; remove it", sign, what) }
+
+// Visible is a text without invisible characters, and without the white space that these kept from being at its ends.
+func Visible(text string) string {
+	return strings.TrimSpace(strings.Map(func(sign rune) rune {
+		if unicode.In(sign, invisible...) {
+			return -1
+		}
+		return sign
+	}, text))
+}
