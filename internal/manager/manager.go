@@ -159,7 +159,7 @@ func addControllers(ctx context.Context, manager ctrl.Manager, options *Options,
 		&role.Reconciler{Client: reads, Live: live, History: recorder},
 		&joinrequest.Reconciler{Client: reads, Live: live, Clock: clock.RealClock{}, History: recorder},
 		&user.Reconciler{
-			Client: reads, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations, History: recorder,
+			Client: reads, Live: live, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations, History: recorder,
 		},
 	} {
 		if err := controller.SetupWithManager(manager); err != nil {
