@@ -43,7 +43,7 @@ const (
 // Reconciler keeps Users. Its requests carry a username.
 type Reconciler struct {
 	client.Client
-	// Live reads from the API server itself what the caches leave out.
+	// Live reads from the API server itself what the caches leave out, or may not know yet.
 	Live  client.Reader
 	Clock clock.PassiveClock
 	// PersonalOrganizations: make one for every active member who owns none.
@@ -199,19 +199,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 func (r *Reconciler) makeUser(ctx context.Context, username string) error {
 	user := &v1alpha1.User{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:   names.FromUsername(username),
 			Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster},
 		},
 		Spec: v1alpha1.UserSpec{Username: v1alpha1.Username(username)},
 	}
-	err := r.Create(ctx, user)
-	if apierrors.IsAlreadyExists(err) && r.isUserOf(ctx, user.Name, username) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("make User %s for %s: %w", user.Name, username, err)
-	}
-	return nil
+	_, err := r.createNamed(ctx, user, "", username, names.MaxLength, func(taken client.Object) bool {
+		return string(taken.(*v1alpha1.User).Spec.Username) == username
+	})
+	return err
 }
 
 // holdDeactivated keeps a deactivated User for as long as somebody refers to it: without it the user would be active again.
@@ -233,15 +228,7 @@ func (r *Reconciler) holdDeactivated(ctx context.Context, users []v1alpha1.User,
 	return nil
 }
 
-// isUserOf says whether a User of that name, which the list didn't have yet, is the one of that username.
-func (r *Reconciler) isUserOf(ctx context.Context, name, username string) bool {
-	user := &v1alpha1.User{}
-	err := r.Get(ctx, client.ObjectKey{Name: name}, user)
-	return err == nil && string(user.Spec.Username) == username
-}
-
-// makePersonal makes a Personal organization for an active member who owns none, and says whether it did. The name follows
-// from the username, so that it can't be made twice.
+// makePersonal makes a Personal organization for an active member who owns none, and says whether it did.
 func (r *Reconciler) makePersonal(ctx context.Context, username string) (made bool, err error) {
 	if !r.PersonalOrganizations {
 		return false, nil
@@ -252,7 +239,6 @@ func (r *Reconciler) makePersonal(ctx context.Context, username string) (made bo
 	}
 	organization := &v1alpha1.Organization{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:       personalPrefix + names.Label(username, v1alpha1.MaxOrganizationNameLength-len(personalPrefix)),
 			Labels:     map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster},
 			Finalizers: []string{v1alpha1.Finalizer},
 		},
@@ -260,22 +246,10 @@ func (r *Reconciler) makePersonal(ctx context.Context, username string) (made bo
 			Type: v1alpha1.OrganizationPersonal, Owners: []v1alpha1.Username{v1alpha1.Username(username)},
 		},
 	}
-	err = r.Create(ctx, organization)
-	switch {
-	case apierrors.IsAlreadyExists(err) && r.isOwnedBy(ctx, organization.Name, username):
-		// The cache doesn't hold it yet.
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("make Personal organization %s for %s: %w", organization.Name, username, err)
-	}
-	return true, nil
-}
-
-// isOwnedBy says whether the organization of that name, which the index didn't have yet, is the user's.
-func (r *Reconciler) isOwnedBy(ctx context.Context, name, username string) bool {
-	organization := &v1alpha1.Organization{}
-	err := r.Get(ctx, client.ObjectKey{Name: name}, organization)
-	return err == nil && slices.Contains(organization.Spec.Owners, v1alpha1.Username(username))
+	room := v1alpha1.MaxOrganizationNameLength - len(personalPrefix)
+	return r.createNamed(ctx, organization, personalPrefix, username, room, func(taken client.Object) bool {
+		return slices.Contains(taken.(*v1alpha1.Organization).Spec.Owners, v1alpha1.Username(username))
+	})
 }
 
 // describe works out where the user has a place now.

@@ -27,8 +27,8 @@ func inAcme(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: "org-acme", Name: name}
 }
 
-// usernames are so many.
-func usernames(count int) []v1alpha1.Username {
+// numberedUsers are so many.
+func numberedUsers(count int) []v1alpha1.Username {
 	all := make([]v1alpha1.Username, count)
 	for at := range all {
 		all[at] = v1alpha1.Username(fmt.Sprintf("user-%d", at))
@@ -37,7 +37,7 @@ func usernames(count int) []v1alpha1.Username {
 }
 
 func teamOfSize(name string, size int) *v1alpha1.Team {
-	return &v1alpha1.Team{ObjectMeta: inAcme(name), Spec: v1alpha1.TeamSpec{Members: usernames(size)}}
+	return &v1alpha1.Team{ObjectMeta: inAcme(name), Spec: v1alpha1.TeamSpec{Members: numberedUsers(size)}}
 }
 
 func tokenOf(user v1alpha1.Username, name string) *v1alpha1.APIToken {
@@ -96,7 +96,7 @@ var _ = Describe("An object counts for the bounds", func() {
 			m.Status.Invitation = &v1alpha1.InvitationStatus{Resent: "1"}
 		}), open),
 		Entry("a team, by all its names", &v1alpha1.Team{ObjectMeta: inAcme("makers"), Spec: v1alpha1.TeamSpec{
-			Members: usernames(3), Maintainers: usernames(2),
+			Members: numberedUsers(3), Maintainers: numberedUsers(2),
 		}}, amounts{within(thingTeams): 1, within(thingListedNames): 5}),
 		Entry("a role binding, by its subjects", &v1alpha1.RoleBinding{ObjectMeta: inAcme("ci"), Spec: v1alpha1.RoleBindingSpec{
 			Subjects: make([]v1alpha1.Subject, 4),

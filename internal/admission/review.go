@@ -90,7 +90,9 @@ func (r *review) decide() error {
 	if r.isQuiet() || r.after == nil && r.isCleanup() {
 		return nil
 	}
-	for _, look := range []func() error{r.home, r.examine, r.askForDangling, r.askForDemands, r.askForGains, r.refuseExcess} {
+	for _, look := range []func() error{
+		r.home, r.refuseUnreadableNames, r.examine, r.askForDangling, r.askForDemands, r.askForGains, r.refuseExcess,
+	} {
 		if err := look(); err != nil {
 			return err
 		}

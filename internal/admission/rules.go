@@ -35,6 +35,7 @@ const (
 	ruleTooDeep                 rule = "too-deep"
 	ruleTooManyBeginnings       rule = "too-many-beginnings"
 	ruleUnavailableOwners       rule = "unavailable-owners"
+	ruleUnreadableName          rule = "unreadable-name"
 	ruleUserReferredTo          rule = "user-referred-to"
 )
 
@@ -46,5 +47,5 @@ var rules = []rule{
 	ruleNamespaceShared, ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal,
 	ruleRoleNameTaken, ruleServiceAccountElsewhere, ruleServiceAccountTooStrong, ruleSuspendedOwner,
 	ruleTokenExceedsUser, ruleTokenSecretTaken, ruleTooDeep, ruleTooManyBeginnings, ruleUnavailableOwners,
-	ruleUserReferredTo,
+	ruleUnreadableName, ruleUserReferredTo,
 }

@@ -280,6 +280,9 @@ func validate(username string, answer selfv1alpha1.AnswerSpec) error {
 	case strings.HasPrefix(username, "system:"):
 		return apierrors.NewForbidden(answers, answer.Organization, fmt.Errorf(
 			"%s is no person, and only people are members: answer as the person who is invited", username))
+	case text.NameFlaw(username) != "":
+		return apierrors.NewForbidden(answers, answer.Organization, fmt.Errorf(
+			"your username %+q %s, as whoever runs the identity provider can", username, text.NameFlaw(username)))
 	case answer.Organization == "":
 		return apierrors.NewBadRequest("spec.organization is missing: name the organization that invites you")
 	case answer.Response != string(v1alpha1.InvitationAccepted) && answer.Response != string(v1alpha1.InvitationDeclined):

@@ -4,7 +4,9 @@ package names
 
 import (
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/hex"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -14,30 +16,54 @@ import (
 // MaxLength is the most characters that a DNS label has.
 const MaxLength = validation.DNS1123LabelMaxLength
 
-// hashLength is how many hexadecimal digits of a hash a name ends with: 40 bits, enough that nobody finds a second text
-// for the same name by chance, and short enough to be read.
-const hashLength = 10
+const (
+	// hashLength is how many letters and digits of a hash a name ends with: 130 bits, so that nobody finds a second text for
+	// the same name, however long they search.
+	hashLength = 26
+	// shortHashLength is for labels that have no room for more: 40 bits, which only chance doesn't meet.
+	shortHashLength = 10
+	// leastReadable is how much room a long hash leaves for what people read.
+	leastReadable = 4
+)
+
+// letters write 5 bits each.
+var letters = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // endsLikeHash finds texts that end like the names made here. They get a hash of their own, as otherwise somebody could
 // choose a text that is exactly the name of another one.
-var endsLikeHash = regexp.MustCompile(`-[0-9a-f]{10}$`)
+var endsLikeHash = regexp.MustCompile(`-([a-z2-7]{26}|[0-9a-f]{10})$`)
 
 // FromUsername returns the name of the objects that stand for a user: the username itself where it is a DNS label, and
-// otherwise its lower-case letters and digits, '-' for other signs, and a short hash of the exact username. Different
+// otherwise its lower-case letters and digits, '-' for other signs, and a hash of the exact username. Different
 // usernames give different names, also where they differ in case or signs alone.
 func FromUsername(username string) string {
 	return Label(username, MaxLength)
 }
 
 // Label returns a DNS label of at most maxLength characters (at least 16) for a text: the text itself where it is one,
-// and otherwise what can be kept of it with a short hash of the exact text. Different texts give different labels.
+// and otherwise what can be kept of it with a hash of the exact text. Different texts give different labels: nobody finds two
+// with the same where maxLength is 31 or more, and below that nobody meets two by chance.
 func Label(text string, maxLength int) string {
-	kept := plain(text)
-	if kept == text && fits(kept, maxLength) {
+	if kept := plain(text); kept == text && fits(kept, maxLength) {
 		return kept
 	}
-	hash := sha256.Sum256([]byte(text))
-	suffix := "-" + hex.EncodeToString(hash[:])[:hashLength]
+	return hashed(text, text, maxLength)
+}
+
+// Other returns another label for a text whose own is taken, and yet another one for each number from 1 on.
+func Other(text string, number, maxLength int) string {
+	// A text that people choose holds no NUL.
+	return hashed(text, fmt.Sprintf("%s\x00%d", text, number), maxLength)
+}
+
+// hashed returns what can be kept of a text with a hash.
+func hashed(text, of string, maxLength int) string {
+	hash := sha256.Sum256([]byte(of))
+	suffix := "-" + strings.ToLower(letters.EncodeToString(hash[:]))[:hashLength]
+	if maxLength-len(suffix) < leastReadable {
+		suffix = "-" + hex.EncodeToString(hash[:])[:shortHashLength]
+	}
+	kept := plain(text)
 	if room := maxLength - len(suffix); len(kept) > room {
 		kept = strings.TrimRight(kept[:room], "-")
 	}

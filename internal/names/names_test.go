@@ -18,17 +18,30 @@ var _ = Describe("FromUsername", func() {
 		},
 		Entry("the username where it is one", "k8s-ci-robot", "k8s-ci-robot"),
 		Entry("digits alone are one", "249043822", "249043822"),
-		Entry("a hash where case is lost", "MadhavJivrajani", "madhavjivrajani-b7fd529743"),
-		Entry("a hash where signs are lost", "ana@acme.example", "ana-acme-example-bb03ba1bec"),
-		Entry("a hash where signs at the ends are lost", "-ana-", "ana-ab1a35c120"),
-		Entry("a hash where nothing can be kept", "日本", "x-cf2abf0c5b"),
-		Entry("a hash where the username ends like one", "ana-0123456789", "ana-0123456789-acf602fabc"),
+		Entry("a hash where case is lost", "MadhavJivrajani", "madhavjivrajani-w76vff2diyltqxrllahgd6wehe"),
+		Entry("a hash where signs are lost", "ana@acme.example", "ana-acme-example-xmb3ug7myasbmthqry3rhbnxgx"),
+		Entry("a hash where signs at the ends are lost", "-ana-", "ana-vmndlqjathqmptxbwl63kcdays"),
+		Entry("a hash where nothing can be kept", "日本", "x-z4vl6dc34mtmxerkod4bmp4ra6"),
+		Entry("a hash where the username ends like one", "ana-0123456789", "ana-0123456789-vt3af6v4xlcyfv4evtkz3jdj2r"),
+		Entry("a hash where the username ends like a long one", "ana-abcdefghijklmnopqrstuvwxyz", "ana-abcdefghijklmnopqrstuvwxyz-m5msq2vxtkbevl2mbtdyzj625q"),
 	)
 
 	It("cuts a long username and adds a hash", func() {
 		name := names.FromUsername(strings.Repeat("a", 64))
-		Expect(name).To(HavePrefix(strings.Repeat("a", 52) + "-"))
+		Expect(name).To(HavePrefix(strings.Repeat("a", 36) + "-"))
 		Expect(name).To(HaveLen(63))
+	})
+
+	It("ends with more than 128 bits of a hash, also where a Personal organization leaves 31 characters", func() {
+		Expect(names.FromUsername("Ana")).To(MatchRegexp("^ana-[a-z2-7]{26}$"))
+		Expect(names.Label("ana@acme.example", 31)).To(MatchRegexp("^ana-[a-z2-7]{26}$"))
+	})
+
+	It("gives a username whose name is taken other names, one for each number", func() {
+		first, second := names.Other("ana", 1, names.MaxLength), names.Other("ana", 2, names.MaxLength)
+		Expect([]string{first, second}).To(HaveEach(MatchRegexp("^ana-[a-z2-7]{26}$")))
+		Expect(first).NotTo(Equal(second))
+		Expect(names.FromUsername(first)).NotTo(Equal(first))
 	})
 
 	It("gives a valid and the same DNS label for every username, and different ones for different usernames", func() {
@@ -88,8 +101,8 @@ var _ = Describe("Unique", func() {
 		Expect(labels).To(HaveLen(4))
 		Expect(labels).To(HaveKeyWithValue("docs-writers", "docs-writers"))
 		Expect(labels).To(HaveKeyWithValue("Other", "other"))
-		Expect(labels["Docs Writers"]).To(MatchRegexp("^docs-writers-[0-9a-f]{10}$"))
-		Expect(labels["docs.writers"]).To(MatchRegexp("^docs-writers-[0-9a-f]{10}$"))
+		Expect(labels["Docs Writers"]).To(MatchRegexp("^docs-writers-[a-z2-7]{26}$"))
+		Expect(labels["docs.writers"]).To(MatchRegexp("^docs-writers-[a-z2-7]{26}$"))
 		Expect(labels["docs.writers"]).NotTo(Equal(labels["Docs Writers"]))
 	})
 

@@ -34,7 +34,7 @@ admins: [zoe, Ana]
 	It("has a Membership for each member who is no admin, with the default roles", func() {
 		imported := importOrganization("admins: [ana]\nmembers: [bo, Cy]\n")
 		Expect(namesOf[*v1alpha1.Membership](imported)).To(HaveExactElements(
-			Equal("bo"), MatchRegexp("^cy-[0-9a-f]{10}$")))
+			Equal("bo"), MatchRegexp("^cy-[a-z2-7]{26}$")))
 		membership := one[*v1alpha1.Membership](imported, "bo")
 		Expect(membership.Namespace).To(Equal("org-acme"))
 		Expect(membership.Spec).To(Equal(v1alpha1.MembershipSpec{User: "bo"}))
@@ -160,7 +160,7 @@ var _ = Describe("An organization's name", func() {
 			"a.yaml": "orgs:\n  acme:\n    admins: [ana]\n  Acme:\n    admins: [bo]\n",
 		}, "a.yaml")
 		Expect(namesOf[*v1alpha1.Organization](imported)).To(HaveExactElements(
-			Equal("acme"), MatchRegexp("^acme-[0-9a-f]{10}$")))
+			Equal("acme"), MatchRegexp("^acme-[a-z2-7]{26}$")))
 	})
 })
 
@@ -183,7 +183,7 @@ var _ = Describe("An import", func() {
 		Expect(one[*v1alpha1.Project](imported, "eu-shop").Spec.Namespaces).To(BeEmpty())
 		own := one[*v1alpha1.Project](imported, "shop").Spec.Namespaces
 		Expect(own).To(HaveLen(1))
-		Expect(string(own[0])).To(MatchRegexp("^acme-eu-shop-[0-9a-f]{10}$"))
+		Expect(string(own[0])).To(MatchRegexp("^acme-eu-shop-[a-z2-7]{26}$"))
 		Expect(imported.problems).To(Equal([]string{
 			`a.yaml:7: project "shop" of organization "acme-eu" would share the namespace "acme-eu-shop" with a project ` +
 				`of another organization; its namespace becomes "` + string(own[0]) + `"`,

@@ -29,7 +29,7 @@ func (f *Fingerprints) Of(holders map[string]Holders) string {
 	if !anybody {
 		return ""
 	}
-	const length = 16
+	const length = 32
 	return hex.EncodeToString(hash.Sum(nil))[:length]
 }
 

@@ -13,7 +13,9 @@ import (
 	"text/tabwriter"
 	texttemplate "text/template"
 	"time"
+	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
@@ -246,11 +248,21 @@ func instant(at *metav1.Time, otherwise string) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// cell keeps a spreadsheet from taking what somebody chose as a name for a formula.
+// formulaStarts are the signs by which some spreadsheet takes a cell for a formula or a command.
+const formulaStarts = "=+-\u2212@|%"
+
+// cell keeps a spreadsheet from taking what somebody chose as a name for a formula. Some drop signs without a width, and read
+// full-width ones as their plain forms.
 func cell(words string) string {
 	words = text.OneLine(words)
-	if words != "" && strings.ContainsAny(words[:1], "=+-@|%") || strings.HasPrefix(words, "＝") {
+	seen := text.Visible(words)
+	if startsFormula(seen) || startsFormula(norm.NFKC.String(seen)) {
 		return "'" + words
 	}
 	return words
+}
+
+func startsFormula(words string) bool {
+	first, _ := utf8.DecodeRuneInString(words)
+	return words != "" && strings.ContainsRune(formulaStarts, first)
 }

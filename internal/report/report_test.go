@@ -219,6 +219,30 @@ bo      viewer         Direct  Active  2026-12-30  yes  ci (used 2026-12-29)
 	})
 })
 
+var _ = DescribeTable("A cell of a CSV report that begins with", func(name string, formula bool) {
+	var out bytes.Buffer
+	made := &viewv1alpha1.Report{Members: []viewv1alpha1.ReportMember{{User: "bo", DisplayName: name}}}
+	Expect(report.CSV(&out, made)).To(Succeed())
+	lines, err := csv.NewReader(&out).ReadAll()
+	Expect(err).NotTo(HaveOccurred())
+	if formula {
+		Expect(lines[1][1]).To(HavePrefix("'"))
+	} else {
+		Expect(lines[1][1]).To(Equal(name))
+	}
+},
+	Entry("an equals sign", "=1", true), Entry("a plus", "+1", true), Entry("a minus", "-1", true), Entry("an at", "@SUM(1)", true),
+	Entry("a full-width equals sign", "＝1", true), Entry("a full-width plus", "＋1", true),
+	Entry("a full-width minus", "－1", true), Entry("a full-width at", "＠SUM(1)", true),
+	Entry("a full-width bar", "｜1", true), Entry("a small equals sign", "﹦1", true), Entry("a raised plus", "⁺1", true),
+	Entry("a true minus", "\u22121", true), Entry("an equals sign with a stroke through it", "=\u0338", true),
+	Entry("a zero-width space and an equals sign", "\u200b=1", true),
+	Entry("a byte order mark and a full-width equals sign", "\ufeff＝1", true),
+	Entry("a soft hyphen, a space and an at", "\u00ad @SUM(1)", true), Entry("an override and an equals sign", "\u202e=1", true),
+	Entry("a tab and an equals sign", "\t=1", true), Entry("a carriage return and an equals sign", "\r=1", true),
+	Entry("a line feed and an equals sign", "\n=1", true), Entry("a letter", "Bo = 1", false), Entry("an accent", "Émil", false),
+)
+
 var _ = DescribeTable("A month", func(text string, valid bool) {
 	month, err := report.ParseMonth(text)
 	if !valid {

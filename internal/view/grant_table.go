@@ -226,7 +226,7 @@ func (t *grantTable) find(name string) *viewv1alpha1.Grant {
 }
 
 func (t *grantTable) row(holder string, place grantPlace) *viewv1alpha1.Grant {
-	const hashLength = 10
+	const hashLength = 32
 	hash := sha256.Sum256([]byte(place.key()))
 	row := &viewv1alpha1.Grant{
 		TargetNamespace: place.namespace, Role: place.Role.Name, RoleOrganization: place.Role.Organization,

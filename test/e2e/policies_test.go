@@ -35,8 +35,8 @@ var _ = Describe("A policy", func() {
 			Expect(patchAs(ctx, "bo@"+name, organization, `{"spec": {"displayName": "Acme"}}`)).To(Succeed())
 			Expect(patchAs(ctx, "bo@"+name, organization, patch)).To(MatchError(ContainSubstring(
 				"only owners of organization " + name + " may change its owners, requireMFA, membership, safeguards, tokens, " +
-					"joinRequests, finalizers, ownerReferences or annotation roster.dev/approve-removals, or delete it; ask one " +
-					"of them: ana@" + name)))
+					"joinRequests, finalizers, ownerReferences or annotations roster.dev/approve-removals and " +
+					"roster.dev/confirm-deletion, or delete it; ask one of them: ana@" + name)))
 			Expect(patchAs(ctx, "ana@"+name, organization, patch)).To(Succeed())
 		},
 		Entry("the owners", "policy-owners", `{"spec": {"owners": ["ana@policy-owners", "bo@policy-owners"]}}`),

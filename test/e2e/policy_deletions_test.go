@@ -39,6 +39,17 @@ var deletionAttempts = []attempt{
 		expectations.Organization("policed-leaving", theOwner), ""},
 	{"an owner writes the confirmation", theOwner,
 		merges(`{"metadata": {"annotations": {"roster.dev/confirm-deletion": "policed"}}}`), ourOrganization, ""},
+	{"somebody who may only change projects confirms a deletion beforehand", theUpdater,
+		merges(`{"metadata": {"annotations": {"roster.dev/confirm-deletion": "vault"}}}`), expectations.Project(policed, "vault"),
+		confirmedByDeleters("vault")},
+	{"somebody who may only make projects confirms a deletion beforehand", theUpdater, creates, confirmed("fresh"),
+		confirmedByDeleters("fresh")},
+	{"somebody who may only change projects changes one that is confirmed", theUpdater,
+		merges(`{"spec": {"description": "Ours"}}`), expectations.Project(policed, "archive"), ""},
+	{"somebody who may only change projects takes a confirmation back", theUpdater,
+		merges(`{"metadata": {"annotations": {"roster.dev/confirm-deletion": null}}}`), expectations.Project(policed, "archive"), ""},
+	{"a maintainer confirms a deletion", theMaintainer,
+		merges(`{"metadata": {"annotations": {"roster.dev/confirm-deletion": "vault"}}}`), expectations.Project(policed, "vault"), ""},
 	{"a maintainer deletes a project with its namespaces", theMaintainer, deletes,
 		expectations.Project(policed, "vault"), confirmProject},
 	{"an administrator of the cluster deletes a project with its namespaces", "", deletes,
@@ -51,12 +62,30 @@ var deletionAttempts = []attempt{
 		expectations.Project(policed, "shop"), ""},
 	{"an administrator of the cluster deletes a project's namespace", "", deletes,
 		namespaceNamed("policed-shop", nil), confirmNamespace},
+	{"somebody who may only change namespaces confirms a deletion beforehand", theUpdater,
+		merges(`{"metadata": {"annotations": {"roster.dev/confirm-deletion": "policed-shop"}}}`), namespaceNamed("policed-shop", nil),
+		"metadata.annotations: roster.dev/confirm-deletion confirms that namespace policed-shop of organization policed is " +
+			"deleted, and is set by whoever may delete all namespaces; leave it as it is"},
+	{"an administrator of the cluster confirms the deletion of a namespace", "",
+		merges(`{"metadata": {"annotations": {"roster.dev/confirm-deletion": "policed-shop"}}}`), namespaceNamed("policed-shop", nil), ""},
 	{"an administrator of the cluster deletes an organization's namespace", "", deletes,
 		namespaceNamed("org-policed", nil), confirmOrganizationNamespace},
 	{"an administrator of the cluster deletes a namespace and has confirmed it", "", deletes,
 		namespaceNamed("policed-archive", nil), ""},
 	{"an owner deletes a project's namespace", theOwner, deletes, namespaceNamed("policed-archive", nil),
 		`User "owner@policed.example" cannot delete resource "namespaces" in API group "" in the namespace "policed-archive"`},
+}
+
+// confirmed is a project whose deletion is confirmed from the beginning.
+func confirmed(name string) *v1alpha1.Project {
+	project := expectations.Project(policed, name)
+	project.Annotations = map[string]string{v1alpha1.AnnotationConfirmDeletion: name}
+	return project
+}
+
+func confirmedByDeleters(project string) string {
+	return "metadata.annotations: roster.dev/confirm-deletion confirms that project " + project + " is deleted, and is set by " +
+		"whoever may delete it; leave it out, or ask somebody who may delete projects in namespace org-policed"
 }
 
 const throughRoster = "access to namespace policed-shop of organization policed is given through Roster, not by " +

@@ -9,8 +9,8 @@ import (
 
 const (
 	ownersAlone = "only owners of organization policed may change its owners, requireMFA, membership, safeguards, tokens, " +
-		"joinRequests, finalizers, ownerReferences or annotation roster.dev/approve-removals, or delete it; ask one of " +
-		"them: " + theOwner
+		"joinRequests, finalizers, ownerReferences or annotations roster.dev/approve-removals and roster.dev/confirm-deletion, " +
+		"or delete it; ask one of them: " + theOwner
 	takesFound = " would stand on its own, without a spec.parent, which takes the verb found on organizations of " +
 		"roster.dev; ask who runs the cluster for it, or name a parent that you may put organizations below"
 	takesAdopt = " would come below policed, which takes the verb adopt on organization policed of roster.dev; ask who runs " +
@@ -61,6 +61,10 @@ var ownersAttempts = []attempt{
 		merges(`{"metadata": {"annotations": {"roster.dev/approve-removals": "abc"}}}`), ourOrganization, ownersAlone},
 	{"an owner approves removals that are held", theOwner,
 		merges(`{"metadata": {"annotations": {"roster.dev/approve-removals": "abc"}}}`), ourOrganization, ""},
+	{"billing confirms the deletion beforehand", theBilling,
+		merges(`{"metadata": {"annotations": {"roster.dev/confirm-deletion": "policed"}}}`), ourOrganization, ownersAlone},
+	{"a pipeline that may write every Organization confirms the deletion", thePipeline,
+		merges(`{"metadata": {"annotations": {"roster.dev/confirm-deletion": "policed"}}}`), ourOrganization, ownersAlone},
 	{"an administrator adds a finalizer that keeps the organization for ever", theAdministrator,
 		jsonPatches(`[{"op": "add", "path": "/metadata/finalizers/-", "value": "example.com/held"}]`), ourOrganization, ownersAlone},
 	{"an administrator lets it go with an object that isn't there", theAdministrator,

@@ -40,6 +40,8 @@ const (
 	theSupportDesk      = "support@policed.example"
 	// theBinder may bind the role view in every namespace.
 	theBinder = "binder@policed.example"
+	// theUpdater makes and changes projects and namespaces, and deletes none.
+	theUpdater = "updater@policed.example"
 	// theClerk writes Roles in roster-system.
 	theClerk = "clerk@policed.example"
 )
@@ -110,6 +112,9 @@ func makeClusterRights(ctx context.Context) {
 	giveInCluster(ctx, theFounder, roster(append(writes, "found"), "organizations"), adopts, roster([]string{"assign"}, "roles"))
 	giveInCluster(ctx, theIdentityProvider, roster(append(writes, "attest-mfa"), "users"))
 	giveInCluster(ctx, theSupportDesk, roster(append(writes, "reset-mfa"), "users"))
+	changes := []string{"get", "create", "update", "patch"}
+	giveInCluster(ctx, theUpdater, roster(changes, "projects"),
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"namespaces"}, Verbs: changes})
 	giveInCluster(ctx, theClerk, roster(writes, "roles"))
 	giveInCluster(ctx, theBinder,
 		rbacv1.PolicyRule{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings"}, Verbs: writes},

@@ -40,6 +40,12 @@ const (
 		"beginning and ending with a letter or digit"
 )
 
+const timeInUTC = ": a time lies between the years 1970 and 9999 in UTC; choose another"
+
+func boundUntil(times string) string {
+	return "{role: viewer, subjects: [{kind: User, name: bo}], projects: [shop], " + times + "}"
+}
+
 var _ = Describe("The schema refuses", func() {
 	DescribeTable("an Organization with", refuses("Organization"),
 		Entry("a name of 41 characters", letters(41), "{owners: [ana@acme.example]}",
@@ -145,9 +151,13 @@ var _ = Describe("The schema refuses", func() {
 		Entry("an invitation that lasts no duration", "bo", "{user: bo@acme.example, invitation: {expiresAfter: forever}}",
 			`spec.invitation.expiresAfter: Invalid value: "forever": expiresAfter is a duration such as 72h or 90m, more than 0 and at most 8760h (a year)`),
 		Entry("an end that Go can't read", "bo", `{user: bo@acme.example, expiresAt: "2030-01-02t00:00:00z"}`,
-			`spec.expiresAt: Invalid value: "2030-01-02t00:00:00z": spec.expiresAt in body should match '`+instant+`'`),
+			`spec.expiresAt: Invalid value: "2030-01-02t00:00:00z": spec.expiresAt in body should match '`+instant+`'`,
+			`spec.expiresAt: Invalid value: "string": Invalid date-time formatted string 2030-01-02t00:00:00z: parsing time `+
+				`"2030-01-02t00:00:00z" as "2006-01-02T15:04:05": cannot parse "t00:00:00z" as "T" evaluating rule`+timeInUTC),
 		Entry("another response", "bo", "{user: bo@acme.example, invitation: {}, response: Maybe}",
 			`spec.response: Unsupported value: "Maybe": supported values: "Accepted", "Declined"`),
+		Entry("an end that lies beyond the last year in UTC", "bo", `{user: bo@acme.example, expiresAt: "9999-12-31T23:59:59-23:59"}`,
+			`spec.expiresAt: Invalid value: "9999-12-31T23:59:59-23:59"`+timeInUTC),
 		Entry("an end that isn't an instant", "bo", "{user: bo@acme.example, expiresAt: tomorrow}",
 			`spec.expiresAt: Invalid value: "tomorrow": spec.expiresAt in body should match '`+instant+`'`,
 			`spec.expiresAt: Invalid value: "tomorrow": spec.expiresAt in body must be of type date-time: "tomorrow"`),
@@ -316,11 +326,19 @@ var _ = Describe("The schema refuses", func() {
 			"spec.projects: Too many: 2001: must have at most 2000 items"),
 		Entry("an empty projectSelector", "makers", "{role: viewer, subjects: [{kind: User, name: bo}], projectSelector: {}}",
 			"spec.projectSelector: Invalid value: an empty projectSelector would mean every project; set organizationWide: true if everything is meant"),
+		Entry("an end that lies beyond the last year in UTC", "makers", boundUntil(`expiresAt: "9999-12-31T23:59:59-23:59"`),
+			`spec.expiresAt: Invalid value: "9999-12-31T23:59:59-23:59"`+timeInUTC),
+		Entry("a beginning that lies before the first year in UTC", "makers", boundUntil(`notBefore: "0000-01-01T00:00:00+01:00"`),
+			`spec.notBefore: Invalid value: "0000-01-01T00:00:00+01:00"`+timeInUTC),
+		Entry("an end that Go takes for none", "makers", boundUntil(`expiresAt: "0001-01-01T00:00:00Z"`),
+			`spec.expiresAt: Invalid value: "0001-01-01T00:00:00Z"`+timeInUTC),
 		Entry("an end before the beginning", "makers", `{role: viewer, subjects: [{kind: User, name: bo}], projects: [shop], notBefore: "2030-01-02T00:00:00Z", expiresAt: "2030-01-01T00:00:00Z"}`,
 			"spec: Invalid value: notBefore must be earlier than expiresAt; set an earlier spec.notBefore or a later spec.expiresAt"),
 	)
 
 	DescribeTable("a User with", refuses("User"),
+		Entry("a second factor from beyond the last year in UTC", "bo",
+			`{username: bo, mfa: {enrolled: true, since: "9999-12-31T23:59:59-23:59"}}`, `spec.mfa.since: Invalid value: "9999-12-31T23:59:59-23:59"`+timeInUTC),
 		Entry("no username", "bo", "{}",
 			"spec.username: Required value"),
 		Entry("a username of Kubernetes' own", "bo", `{username: "system:admin"}`,

@@ -94,7 +94,7 @@ var _ = Describe("kubectl get members", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(kubectlAs(ctx, acme.user("bo"), "get", "members", "-n", "org-view-members", "--chunk-size=2")).To(Equal(whole))
 		Expect(lines(ctx, acme.user("bo"), "get", "members", "-n", "org-view-members", "-o", "wide")()).To(ContainElement(
-			MatchRegexp("^bo@view-members.example viewer Direct Active <unknown> makers <none> <never> bo-view-members-example-[0-9a-f]+$")))
+			MatchRegexp("^bo@view-members.example viewer Direct Active <unknown> makers <none> <never> bo-view-members-example-[a-z2-7]+$")))
 		yaml, err := cluster.Kubectl(ctx, "--as", acme.user("bo"), "get", "members", "-n", "org-view-members", "-o", "yaml",
 			"--field-selector", "user="+acme.user("bo"))
 		Expect(err).NotTo(HaveOccurred())
