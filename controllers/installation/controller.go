@@ -1,0 +1,88 @@
+// Package installation says of the installation as a whole what policies and people ask of it.
+package installation
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/snapshot"
+	"github.com/roster-dev/roster/internal/status"
+)
+
+// ConditionOrganizationsExist is the condition of the Namespace roster-system that says whether there are organizations, those
+// that are being deleted too. The policy installation.roster.dev reads it, also while Roster is away: without it the policy
+// would have to be asked once for each Organization.
+const ConditionOrganizationsExist corev1.NamespaceConditionType = "roster.dev/OrganizationsExist"
+
+// theNamespace is the one request that there is.
+var theNamespace = reconcile.Request{NamespacedName: client.ObjectKey{Name: v1alpha1.SystemNamespace}}
+
+// Reconciler writes the condition.
+type Reconciler struct {
+	client.Client
+	Clock clock.PassiveClock
+}
+
+// SetupWithManager registers the controller.
+func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
+	enqueue := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request {
+		return []reconcile.Request{theNamespace}
+	})
+	return ctrl.NewControllerManagedBy(manager).
+		Named("installation").
+		Watches(&v1alpha1.Organization{}, enqueue, builder.WithPredicates(comesOrGoes)).
+		Watches(&corev1.Namespace{}, enqueue, builder.WithPredicates(predicate.NewPredicateFuncs(isSystemNamespace))).
+		Complete(r)
+}
+
+// comesOrGoes lets through objects that are made or gone, and no changes.
+var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+
+func isSystemNamespace(object client.Object) bool {
+	return object.GetName() == v1alpha1.SystemNamespace
+}
+
+// Reconcile writes the condition where it has changed.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	namespace := &corev1.Namespace{}
+	if err := r.Get(ctx, request.NamespacedName, namespace, snapshot.Shared); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	var organizations v1alpha1.OrganizationList
+	if err := r.List(ctx, &organizations, client.Limit(1), snapshot.Shared); err != nil {
+		return reconcile.Result{}, fmt.Errorf("list Organizations: %w", err)
+	}
+	wanted := conditionOf(len(organizations.Items) > 0)
+	written := status.NamespaceCondition(namespace, wanted.Type)
+	if written != nil && written.Status == wanted.Status {
+		return reconcile.Result{}, nil
+	}
+	wanted.LastTransitionTime = metav1.NewTime(r.Clock.Now())
+	return reconcile.Result{}, status.SayOfNamespace(ctx, r.Client, namespace, wanted)
+}
+
+func conditionOf(organizationsExist bool) corev1.NamespaceCondition {
+	if organizationsExist {
+		return corev1.NamespaceCondition{
+			Type: ConditionOrganizationsExist, Status: corev1.ConditionTrue, Reason: "Exist",
+			Message: "there are organizations: deleting Roster's CustomResourceDefinitions, APIServices, the catalogue's Roles or " +
+				"this namespace has to be confirmed",
+		}
+	}
+	return corev1.NamespaceCondition{
+		Type: ConditionOrganizationsExist, Status: corev1.ConditionFalse, Reason: "None",
+		Message: "there are no organizations: Roster can be removed",
+	}
+}
