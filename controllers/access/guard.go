@@ -239,10 +239,12 @@ func removalsConfigMap(organization string) *corev1.ConfigMap {
 	}}
 }
 
-// approvalChanged lets through an Organization whose approval of held removals has changed.
+// approvalChanged lets through an Organization whose approval of held removals, or the confirmation of whose deletion, has
+// changed.
 func approvalChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(change event.UpdateEvent) bool {
 		return change.ObjectOld.GetAnnotations()[v1alpha1.AnnotationApproveRemovals] !=
-			change.ObjectNew.GetAnnotations()[v1alpha1.AnnotationApproveRemovals]
+			change.ObjectNew.GetAnnotations()[v1alpha1.AnnotationApproveRemovals] ||
+			engine.DeletionConfirmed(change.ObjectOld) != engine.DeletionConfirmed(change.ObjectNew)
 	}}
 }

@@ -186,7 +186,7 @@ func EvaluateAssuming(world World, organization string, now time.Time, assumed A
 		return result
 	}
 	self := lineage.Organizations[0]
-	if self.DeletionTimestamp != nil && !HasDependents(world, organization) {
+	if IsEnding(self) && !HasDependents(world, organization) {
 		result.Ended = true
 		return result
 	}
