@@ -11,12 +11,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
 )
 
 // Sources are what a Role may refer to.
 type Sources interface {
 	// Included returns the Role that a name means where the given Role lives, or nil.
 	Included(by *v1alpha1.Role, name v1alpha1.RoleName) *v1alpha1.Role
+	// References are the Roles that a name could mean where the given Role lives, the one that counts first.
+	References(by *v1alpha1.Role, name v1alpha1.RoleName) []access.RoleReference
 	// ClusterRole returns the Kubernetes ClusterRole of that name, or nil.
 	ClusterRole(name string) *rbacv1.ClusterRole
 }
@@ -27,7 +30,8 @@ type Compiled struct {
 	Project, Organization []rbacv1.PolicyRule
 	// Permissions are all virtual permissions, sorted.
 	Permissions []v1alpha1.Permission
-	// MissingRoles and MissingClusterRoles are names that mean nothing; what they would add is left out.
+	// MissingRoles and MissingClusterRoles are names that mean nothing. What they added while they meant something is still
+	// added, since it was taken by an accident; it goes when the name is taken out of the spec.
 	MissingRoles, MissingClusterRoles []string
 	// Cycle: the Role includes itself by way of others; all it includes is left out.
 	Cycle bool
@@ -68,6 +72,7 @@ func closure(role *v1alpha1.Role, sources Sources, compiled *Compiled) []*v1alph
 			switch {
 			case included == nil:
 				compiled.MissingRoles = append(compiled.MissingRoles, string(name))
+				compiled.addVanished(sources.References(at, name), sources)
 			case !containsRole(roles, included):
 				roles = append(roles, included)
 			}
@@ -104,6 +109,24 @@ func isSameRole(a, b *v1alpha1.Role) bool {
 	return a.Namespace == b.Namespace && a.Name == b.Name
 }
 
+// addVanished adds the rules of a Role that isn't there any more, from the ClusterRoles that were made for it. They are kept
+// while a Role includes the name.
+func (c *Compiled) addVanished(references []access.RoleReference, sources Sources) {
+	for _, reference := range references {
+		project := sources.ClusterRole(ProjectClusterRole(reference))
+		organization := sources.ClusterRole(OrganizationClusterRole(reference))
+		if project != nil {
+			c.Project = append(c.Project, project.Rules...)
+		}
+		if organization != nil {
+			c.Organization = append(c.Organization, organization.Rules...)
+		}
+		if project != nil || organization != nil {
+			return
+		}
+	}
+}
+
 func (c *Compiled) addRules(role *v1alpha1.Role, sources Sources) {
 	for _, rule := range role.Spec.Rules {
 		c.Project = append(c.Project, c.harmless(rule)...)
@@ -115,6 +138,9 @@ func (c *Compiled) addRules(role *v1alpha1.Role, sources Sources) {
 		clusterRole := sources.ClusterRole(name)
 		if clusterRole == nil {
 			c.MissingClusterRoles = append(c.MissingClusterRoles, name)
+			clusterRole = sources.ClusterRole(CopyOf(name))
+		}
+		if clusterRole == nil {
 			continue
 		}
 		for _, rule := range clusterRole.Rules {
