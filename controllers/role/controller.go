@@ -24,6 +24,7 @@ import (
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/removals"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
 	"github.com/roster-dev/roster/internal/text"
@@ -72,14 +73,14 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 // including are all Roles, wherever they live, that include the name of a Role, also by way of others. A name can mean
 // another Role in each organization; those that it doesn't concern find nothing to write.
 func (r *Reconciler) including(ctx context.Context, object client.Object) []reconcile.Request {
-	return r.dependents(ctx, []string{object.GetName()})
+	return dependents(ctx, r.Client, []string{object.GetName()})
 }
 
-func (r *Reconciler) dependents(ctx context.Context, names []string) []reconcile.Request {
+func dependents(ctx context.Context, reader client.Reader, names []string) []reconcile.Request {
 	var requests []reconcile.Request
 	for next := 0; next < len(names); next++ {
 		var roles v1alpha1.RoleList
-		err := r.List(ctx, &roles, client.MatchingFields{snapshot.RolesByInclude: names[next]}, snapshot.Shared)
+		err := reader.List(ctx, &roles, client.MatchingFields{snapshot.RolesByInclude: names[next]}, snapshot.Shared)
 		if err != nil {
 			continue
 		}
@@ -146,7 +147,12 @@ func (r *Reconciler) rolesWithin(ctx context.Context, organization string) []rec
 // clusterRoleChanged: the Role that a ClusterRole was compiled from, or the Roles that copy it, with all that include them.
 func (r *Reconciler) clusterRoleChanged(ctx context.Context, object client.Object) []reconcile.Request {
 	if reference, ok := rbac.RoleOfClusterRole(object.GetName()); ok {
-		return []reconcile.Request{{NamespacedName: keyOf(reference)}}
+		requests := []reconcile.Request{{NamespacedName: keyOf(reference)}}
+		if len(r.ifVanished(ctx, reference)) > 0 {
+			// Those that include it have lost what it gave.
+			requests = append(requests, dependents(ctx, r.Client, []string{reference.Name})...)
+		}
+		return requests
 	}
 	name := object.GetName()
 	if original, ok := rbac.OriginalOf(name); ok {
@@ -163,7 +169,7 @@ func (r *Reconciler) clusterRoleChanged(ctx context.Context, object client.Objec
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&copying.Items[i])})
 		names = append(names, copying.Items[i].Name)
 	}
-	return append(requests, r.dependents(ctx, names)...)
+	return append(requests, dependents(ctx, r.Client, names)...)
 }
 
 func keyOf(reference access.RoleReference) client.ObjectKey {
@@ -277,9 +283,13 @@ func readinessOf(compiled rbac.Compiled) status.Readiness {
 		return status.Readiness{State: status.Stalled, Reason: "IncludeCycle",
 			Message: "spec.includes leads back to this Role, so all that it includes is left out; take one of the includes out"}
 	case len(missing) > 0:
-		return status.Readiness{State: status.Progressing, Reason: "NotFound", Message: fmt.Sprintf(
-			"not there: %s; what they added while they were there stays in force, and nothing is added by those that never "+
-				"were; make them or take them out of the spec", strings.Join(missing, " and "))}
+		message := fmt.Sprintf("not there, so what they would add is left out: %s; make them or take them out of the spec",
+			strings.Join(missing, " and "))
+		if len(compiled.Kept) > 0 {
+			message += fmt.Sprintf("; more than %d users of an organization would lose what %s gave, so that stays in force "+
+				"until then", removals.AlwaysAllowed, access.Enumerate(compiled.Kept))
+		}
+		return status.Readiness{State: status.Progressing, Reason: "NotFound", Message: message}
 	}
 	return status.Readiness{State: status.InForce, Reason: status.ReasonInForce, Message: "the rules are in force"}
 }

@@ -50,51 +50,59 @@ func (c *Copies) original(ctx context.Context, object client.Object) []reconcile
 	name, isCopy := rbac.OriginalOf(object.GetName())
 	if !isCopy {
 		name = object.GetName()
-		if role, err := c.naming(ctx, name); err != nil || role == nil {
+		if roles, err := c.naming(ctx, name); err != nil || len(roles) == 0 {
 			return nil
 		}
 	}
 	return []reconcile.Request{{NamespacedName: client.ObjectKey{Name: name}}}
 }
 
-// naming is a Role that names a ClusterRole; nil where none does.
-func (c *Copies) naming(ctx context.Context, clusterRole string) (*v1alpha1.Role, error) {
+// naming are the Roles that name a ClusterRole.
+func (c *Copies) naming(ctx context.Context, clusterRole string) ([]v1alpha1.Role, error) {
 	var roles v1alpha1.RoleList
 	err := c.List(ctx, &roles, client.MatchingFields{snapshot.RolesByClusterRole: clusterRole}, snapshot.Shared)
 	if err != nil {
 		return nil, fmt.Errorf("list the Roles that name ClusterRole %s: %w", clusterRole, err)
 	}
-	if len(roles.Items) == 0 {
-		return nil, nil
-	}
-	return &roles.Items[0], nil
+	return roles.Items, nil
 }
 
-// Reconcile makes the copy of a ClusterRole what the ClusterRole is, leaves it where that is gone, and deletes it where no Role
-// names the ClusterRole any more.
+// Reconcile makes the copy of a ClusterRole what the ClusterRole is. Where that is gone the copy stays while too many would lose
+// what it gives; where no Role names the ClusterRole any more the copy goes.
 func (c *Copies) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	wanted := &rbacv1.ClusterRole{}
 	wanted.Name, wanted.Labels = rbac.CopyOf(request.Name), rbac.Labels("", "")
-	role, err := c.naming(ctx, request.Name)
+	roles, err := c.naming(ctx, request.Name)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if role == nil {
-		found := &rbacv1.ClusterRole{}
-		if err := c.Get(ctx, client.ObjectKeyFromObject(wanted), found); err != nil {
-			return reconcile.Result{}, client.IgnoreNotFound(err)
-		}
-		return reconcile.Result{}, client.IgnoreNotFound(c.Delete(ctx, found))
+	if len(roles) == 0 {
+		return reconcile.Result{}, c.remove(ctx, wanted)
 	}
 	original := &rbacv1.ClusterRole{}
 	err = c.Get(ctx, client.ObjectKey{Name: request.Name}, original)
 	if apierrors.IsNotFound(err) {
-		return reconcile.Result{}, nil
+		missed, err := tooMany(ctx, c.Client, roles)
+		if err != nil || missed {
+			return reconcile.Result{}, err
+		}
+		return reconcile.Result{}, c.remove(ctx, wanted)
 	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("get ClusterRole %s: %w", request.Name, err)
 	}
 	wanted.Rules = original.Rules
 	keeper := upkeep.Keeper{Reader: c.Client, Writer: c.Client}
-	return reconcile.Result{}, keeper.ClusterRole(ctx, wanted, upkeep.Source{Object: role})
+	return reconcile.Result{}, keeper.ClusterRole(ctx, wanted, upkeep.Source{Object: &roles[0]})
+}
+
+func (c *Copies) remove(ctx context.Context, copied *rbacv1.ClusterRole) error {
+	err := c.Get(ctx, client.ObjectKeyFromObject(copied), copied)
+	if err == nil {
+		err = c.Delete(ctx, copied)
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete ClusterRole %s: %w", copied.Name, err)
+	}
+	return nil
 }

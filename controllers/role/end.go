@@ -8,6 +8,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -17,6 +18,7 @@ import (
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/removals"
 	"github.com/roster-dev/roster/internal/snapshot"
 )
 
@@ -29,7 +31,8 @@ type releaseState int
 const (
 	// released: they are gone.
 	released releaseState = iota
-	// kept: users keep the role because its removal is held, or another Role includes it. An event tells when that ends.
+	// kept: users keep the role because its removal is held, or too many hold another Role that includes it. An event tells when
+	// that ends.
 	kept
 	// waiting: somebody is bound to them whose binding is being removed, or hasn't been judged yet.
 	waiting
@@ -91,7 +94,8 @@ func (r *Reconciler) end(ctx context.Context, role *v1alpha1.Role) (reconcile.Re
 	return state.next(), finalizer.Remove(ctx, r.Client, r.History, role)
 }
 
-// removeClusterRoles deletes the ClusterRoles of a Role, after the last binding to them and the last Role that includes it.
+// removeClusterRoles deletes the ClusterRoles of a Role, after the last binding to them, and where Roles include it after its
+// name is taken out of the last one that too many hold.
 func (r *Reconciler) removeClusterRoles(ctx context.Context, reference access.RoleReference) (releaseState, error) {
 	state := released
 	for _, name := range []string{rbac.ProjectClusterRole(reference), rbac.OrganizationClusterRole(reference)} {
@@ -136,23 +140,69 @@ func (r *Reconciler) useOf(ctx context.Context, clusterRole string, reference ac
 			return waiting, nil
 		}
 	}
-	included, err := r.isIncluded(ctx, reference)
-	if included {
+	missed, err := r.isMissed(ctx, reference)
+	if missed {
 		state = max(state, kept)
 	}
 	return state, err
 }
 
-// isIncluded says whether a Role includes another one that isn't there any more, and so keeps what that one gave.
-func (r *Reconciler) isIncluded(ctx context.Context, reference access.RoleReference) (bool, error) {
+// isMissed says whether too many would lose what a Role gave that isn't there any more, by holding others that include it.
+func (r *Reconciler) isMissed(ctx context.Context, reference access.RoleReference) (bool, error) {
 	var including v1alpha1.RoleList
 	err := r.List(ctx, &including, client.MatchingFields{snapshot.RolesByInclude: reference.Name}, snapshot.Shared)
 	if err != nil {
 		return false, fmt.Errorf("list the Roles that include %s: %w", reference.Name, err)
 	}
 	sources := snapshot.NewSources(ctx, r.Client)
-	return slices.ContainsFunc(including.Items, func(role v1alpha1.Role) bool {
-		return role.DeletionTimestamp == nil &&
-			slices.Contains(sources.References(&role, v1alpha1.RoleName(reference.Name)), reference)
-	}), nil
+	including.Items = slices.DeleteFunc(slices.Clone(including.Items), func(role v1alpha1.Role) bool {
+		return role.DeletionTimestamp != nil ||
+			!slices.Contains(sources.References(&role, v1alpha1.RoleName(reference.Name)), reference)
+	})
+	return tooMany(ctx, r.Client, including.Items)
+}
+
+// tooMany says whether more users of an organization hold some Roles, or others that include them, than may lose access at
+// once. Nobody knows how many are in a Group; and owners, who would put it right, never lose anything by accident.
+func tooMany(ctx context.Context, reader client.Reader, roles []v1alpha1.Role) (bool, error) {
+	var names []string
+	affected := sets.New[string]()
+	add := func(key client.ObjectKey) {
+		role := &v1alpha1.Role{}
+		role.Namespace, role.Name = key.Namespace, key.Name
+		reference := access.ReferenceTo(role)
+		affected.Insert(rbac.ProjectClusterRole(reference), rbac.OrganizationClusterRole(reference))
+	}
+	for i := range roles {
+		names = append(names, roles[i].Name)
+		add(client.ObjectKeyFromObject(&roles[i]))
+	}
+	for _, request := range dependents(ctx, reader, names) {
+		add(request.NamespacedName)
+	}
+	if affected.Has(rbac.ProjectClusterRole(access.RoleReference{Name: v1alpha1.RoleOwner})) {
+		return true, nil
+	}
+	var bindings rbacv1.RoleBindingList
+	err := reader.List(ctx, &bindings, client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster}, snapshot.Shared)
+	if err != nil {
+		return false, fmt.Errorf("list Roster's RBAC RoleBindings: %w", err)
+	}
+	users := map[string]sets.Set[string]{}
+	for _, binding := range bindings.Items {
+		organization := binding.Labels[v1alpha1.LabelOrganization]
+		if users[organization] == nil {
+			users[organization] = sets.New[string]()
+		}
+		for _, subject := range binding.Subjects {
+			if !affected.Has(binding.RoleRef.Name) {
+				continue
+			}
+			users[organization].Insert(subject.Name)
+			if subject.Kind == rbacv1.GroupKind || users[organization].Len() > removals.AlwaysAllowed {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }

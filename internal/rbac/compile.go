@@ -30,9 +30,9 @@ type Compiled struct {
 	Project, Organization []rbacv1.PolicyRule
 	// Permissions are all virtual permissions, sorted.
 	Permissions []v1alpha1.Permission
-	// MissingRoles and MissingClusterRoles are names that mean nothing. What they added while they meant something is still
-	// added, since it was taken by an accident; it goes when the name is taken out of the spec.
-	MissingRoles, MissingClusterRoles []string
+	// MissingRoles and MissingClusterRoles are names that mean nothing. What they would add is left out, but for what they added
+	// while they meant something and is Kept, by name.
+	MissingRoles, MissingClusterRoles, Kept []string
 	// Cycle: the Role includes itself by way of others; all it includes is left out.
 	Cycle bool
 	// Narrowed says what was left out because it would hand out identities and can't be told apart from the rest.
@@ -56,6 +56,7 @@ func Compile(role *v1alpha1.Role, sources Sources) Compiled {
 	compiled.Narrowed = slices.Compact(compiled.Narrowed)
 	slices.Sort(compiled.MissingRoles)
 	slices.Sort(compiled.MissingClusterRoles)
+	slices.Sort(compiled.Kept)
 	return compiled
 }
 
@@ -72,7 +73,7 @@ func closure(role *v1alpha1.Role, sources Sources, compiled *Compiled) []*v1alph
 			switch {
 			case included == nil:
 				compiled.MissingRoles = append(compiled.MissingRoles, string(name))
-				compiled.addVanished(sources.References(at, name), sources)
+				compiled.addVanished(at, name, sources)
 			case !containsRole(roles, included):
 				roles = append(roles, included)
 			}
@@ -109,10 +110,9 @@ func isSameRole(a, b *v1alpha1.Role) bool {
 	return a.Namespace == b.Namespace && a.Name == b.Name
 }
 
-// addVanished adds the rules of a Role that isn't there any more, from the ClusterRoles that were made for it. They are kept
-// while a Role includes the name.
-func (c *Compiled) addVanished(references []access.RoleReference, sources Sources) {
-	for _, reference := range references {
+// addVanished adds the rules of a Role that isn't there any more, where the ClusterRoles that were made for it are kept.
+func (c *Compiled) addVanished(by *v1alpha1.Role, name v1alpha1.RoleName, sources Sources) {
+	for _, reference := range sources.References(by, name) {
 		project := sources.ClusterRole(ProjectClusterRole(reference))
 		organization := sources.ClusterRole(OrganizationClusterRole(reference))
 		if project != nil {
@@ -122,6 +122,7 @@ func (c *Compiled) addVanished(references []access.RoleReference, sources Source
 			c.Organization = append(c.Organization, organization.Rules...)
 		}
 		if project != nil || organization != nil {
+			c.Kept = append(c.Kept, string(name))
 			return
 		}
 	}
@@ -138,10 +139,10 @@ func (c *Compiled) addRules(role *v1alpha1.Role, sources Sources) {
 		clusterRole := sources.ClusterRole(name)
 		if clusterRole == nil {
 			c.MissingClusterRoles = append(c.MissingClusterRoles, name)
-			clusterRole = sources.ClusterRole(CopyOf(name))
-		}
-		if clusterRole == nil {
-			continue
+			if clusterRole = sources.ClusterRole(CopyOf(name)); clusterRole == nil {
+				continue
+			}
+			c.Kept = append(c.Kept, name)
 		}
 		for _, rule := range clusterRole.Rules {
 			c.Project = append(c.Project, c.harmless(rule)...)

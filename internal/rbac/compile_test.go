@@ -94,6 +94,7 @@ var _ = Describe("Compile", func() {
 		compiled := rbac.Compile(viewer, sources)
 		Expect(compiled.Project).To(Equal([]rbacv1.PolicyRule{rule("", "pods", "get")}))
 		Expect(compiled.MissingClusterRoles).To(Equal([]string{"view"}))
+		Expect(compiled.Kept).To(Equal([]string{"view"}))
 
 		sources.clusterRoles["view"] = &rbacv1.ClusterRole{Rules: []rbacv1.PolicyRule{rule("", "services", "get")}}
 		compiled = rbac.Compile(viewer, sources)

@@ -19,8 +19,8 @@ import (
 const (
 	// windowLength is the time within which removals count together.
 	windowLength = 10 * time.Minute
-	// alwaysAllowed is how many users may lose access within a window, however small the organization.
-	alwaysAllowed = 20
+	// AlwaysAllowed is how many users may lose access within a window, however small the organization.
+	AlwaysAllowed = 20
 	// switchedOff is the percentage from which nothing is held.
 	switchedOff = 100
 	// digestBytes are enough to tell one set of held removals from another.
@@ -249,7 +249,7 @@ func (r *removing) windowFor(safeguard Safeguard, holding bool) Window {
 
 // budget is how many users may lose access within the length of the window.
 func (w Window) budget() int {
-	return max(alwaysAllowed, w.Users*w.Percent/100)
+	return max(AlwaysAllowed, w.Users*w.Percent/100)
 }
 
 // spend lets users go as far as the budget reaches, and returns who has been let go lately and who is beyond. Who loses

@@ -169,7 +169,7 @@ var _ = Describe("What a Role is made of vanishes", Ordered, func() {
 		}})
 		i.Create(ctx, part, whole)
 		i.Ready(ctx, part, whole)
-		bo := i.join(ctx, c, 1, "whole")[0]
+		bo := i.join(ctx, c, 22, "whole")[0]
 		i.Allowed(ctx, bo, seePods, c.shop())
 		i.Allowed(ctx, bo, deploy, c.shop())
 
@@ -199,10 +199,15 @@ var _ = Describe("What a Role is made of vanishes", Ordered, func() {
 		deployer := ownRole(c, "deployer", v1alpha1.RoleSpec{ClusterRoles: []string{"deployer"}})
 		i.Create(ctx, deployer)
 		i.Ready(ctx, deployer)
-		expectations.Change(ctx, i.Expectations, expectations.Membership(c.Name, "bo-000", ""), func(m *v1alpha1.Membership) {
-			m.Spec.Roles = []v1alpha1.RoleName{"deployer"}
-		})
-		_, bo := personOf(c.Name, 0)
+		var bo string
+		for at := range 22 {
+			var name string
+			name, bo = personOf(c.Name, at)
+			expectations.Change(ctx, i.Expectations, expectations.Membership(c.Name, name, ""), func(m *v1alpha1.Membership) {
+				m.Spec.Roles = []v1alpha1.RoleName{"deployer"}
+			})
+			i.Ready(ctx, expectations.Membership(c.Name, name, ""))
+		}
 		i.Allowed(ctx, bo, seePods, c.shop())
 		copyOf := clusterRole("roster:copy:deployer")
 		Eventually(func() error { return i.Get(ctx, client.ObjectKeyFromObject(copyOf), copyOf) }).WithContext(ctx).Should(Succeed())
