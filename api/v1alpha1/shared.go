@@ -35,8 +35,8 @@ const (
 	AnnotationChangedBy = "roster.dev/changed-by"
 	// AnnotationDeletedBy is the authenticated user who deleted an object that isn't gone yet; the first one counts.
 	AnnotationDeletedBy = "roster.dev/deleted-by"
-	// AnnotationConfirmDeletion must hold the name of an Organization, of a Project that deletes its namespaces, or of one
-	// of their namespaces before it can be deleted.
+	// AnnotationConfirmDeletion must hold the name of an Organization, of a Project that deletes its namespaces, of one of
+	// their namespaces, or of what all organizations rest on before it can be deleted.
 	AnnotationConfirmDeletion = "roster.dev/confirm-deletion"
 	// AnnotationApproveRemovals on an Organization lets exactly those removals go whose digest it holds.
 	AnnotationApproveRemovals = "roster.dev/approve-removals"

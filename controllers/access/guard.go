@@ -84,6 +84,13 @@ func (r *Reconciler) HoldsNamespace(organization, namespace string) bool {
 	return known != nil && known.state != nil && known.state.Held.Keeps(namespace)
 }
 
+// HoldsRole says whether users of an organization keep a role only because its removal is held, so that its ClusterRoles stay
+// although the Role isn't there any more.
+func (r *Reconciler) HoldsRole(organization string, role engine.RoleReference) bool {
+	known := r.guards.of(organization)
+	return known != nil && known.state != nil && known.state.Held.HasRole(role)
+}
+
 // guardRemovals adds to what is granted what is kept because its removal is held. What is decided is written down before
 // anything is removed for it; where it can't be, everybody keeps what they had until the next sync.
 func (s *organizationSync) guardRemovals(ctx context.Context) error {
@@ -243,10 +250,12 @@ func removalsConfigMap(organization string) *corev1.ConfigMap {
 	}}
 }
 
-// approvalChanged lets through an Organization whose approval of held removals has changed.
+// approvalChanged lets through an Organization whose approval of held removals, or the confirmation of whose deletion, has
+// changed.
 func approvalChanged() predicate.Predicate {
 	return predicate.Funcs{UpdateFunc: func(change event.UpdateEvent) bool {
 		return change.ObjectOld.GetAnnotations()[v1alpha1.AnnotationApproveRemovals] !=
-			change.ObjectNew.GetAnnotations()[v1alpha1.AnnotationApproveRemovals]
+			change.ObjectNew.GetAnnotations()[v1alpha1.AnnotationApproveRemovals] ||
+			engine.DeletionConfirmed(change.ObjectOld) != engine.DeletionConfirmed(change.ObjectNew)
 	}}
 }

@@ -17,6 +17,7 @@ const (
 	reasonNamespaceTerminating = "NamespaceTerminating"
 	reasonNamespaceForbidden   = "NamespaceForbidden"
 	reasonDeletionBlocked      = "DeletionBlocked"
+	reasonDeletionUnconfirmed  = "DeletionUnconfirmed"
 	reasonDeleting             = "Deleting"
 )
 
@@ -123,7 +124,11 @@ func ownersMessage(owners v1alpha1.OwnerCounts) string {
 // organizationProblems are what keeps the organization from being in order.
 func (s *organizationSync) organizationProblems(organization *v1alpha1.Organization) []engine.Problem {
 	var problems []engine.Problem
-	if organization.DeletionTimestamp != nil && !s.result.Ended {
+	switch {
+	case organization.DeletionTimestamp == nil:
+	case !engine.IsEnding(organization):
+		problems = append(problems, deletionUnconfirmed(organization))
+	case !s.result.Ended:
 		problems = append(problems, s.deletionBlocked(organization))
 	}
 	if problem := s.result.Lineage.Problem; problem != "" {
@@ -140,6 +145,18 @@ func (s *organizationSync) organizationProblems(organization *v1alpha1.Organizat
 		problems = append(problems, problem)
 	}
 	return problems
+}
+
+// deletionUnconfirmed says why an organization that is being deleted stays in force.
+func deletionUnconfirmed(organization *v1alpha1.Organization) engine.Problem {
+	return engine.Problem{
+		Reason: reasonDeletionUnconfirmed,
+		Message: fmt.Sprintf("organization %s is being deleted and nobody has confirmed that, as when the "+
+			"CustomResourceDefinition organizations.roster.dev is deleted, so its access and its namespace stay; if that is "+
+			"intended, confirm it: kubectl annotate organizations.roster.dev %s %s=%s; if not, see \"When a kind was deleted\" in "+
+			"docs/operations.md",
+			organization.Name, organization.Name, v1alpha1.AnnotationConfirmDeletion, organization.Name),
+	}
 }
 
 // deletionBlocked says what still needs an organization that is to go.
@@ -170,8 +187,11 @@ func (s *organizationSync) deletionBlocked(organization *v1alpha1.Organization) 
 
 // personalProblems says why a Personal organization that is to go is still there: one that isn't kept is gone at once.
 func personalProblems(organization *v1alpha1.Organization) []engine.Problem {
-	if organization.DeletionTimestamp == nil {
+	switch {
+	case organization.DeletionTimestamp == nil:
 		return nil
+	case !engine.IsEnding(organization):
+		return []engine.Problem{deletionUnconfirmed(organization)}
 	}
 	return []engine.Problem{{
 		Reason: reasonDeletionBlocked,

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -51,7 +52,8 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 	specChanged := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(manager).
 		Named("organization").
-		For(&v1alpha1.Organization{}, specChanged).
+		For(&v1alpha1.Organization{}, builder.WithPredicates(
+			predicate.Or(predicate.GenerationChangedPredicate{}, confirmationChanged))).
 		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(organizationOfNamespace)).
 		Watches(&v1alpha1.Project{}, handler.EnqueueRequestsFromMapFunc(organizationOfProject), specChanged).
 		Watches(&v1alpha1.Organization{}, handler.EnqueueRequestsFromMapFunc(r.relatives), specChanged).
@@ -60,6 +62,11 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(r)
 }
+
+// confirmationChanged lets through an Organization whose deletion has been confirmed.
+var confirmationChanged = predicate.Funcs{UpdateFunc: func(change event.UpdateEvent) bool {
+	return access.DeletionConfirmed(change.ObjectOld) != access.DeletionConfirmed(change.ObjectNew)
+}}
 
 func organizationOfNamespace(_ context.Context, object client.Object) []reconcile.Request {
 	return request(object.GetName())
@@ -162,8 +169,9 @@ func (r *Reconciler) end(ctx context.Context, organization *v1alpha1.Organizatio
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if access.HasDependents(world, organization.Name) {
-		// The access sync says what the organization waits for; each of them wakes this controller when it goes.
+	if !access.IsEnding(organization) || access.HasDependents(world, organization.Name) {
+		// The access sync says what the organization waits for; its confirmation, and each dependent that goes, wakes this
+		// controller.
 		return reconcile.Result{}, nil
 	}
 	if organization.IsPersonal() {

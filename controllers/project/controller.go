@@ -160,7 +160,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		}
 		return r.keep(ctx, organization, project)
 	}
-	policy := policyOf(project)
+	policy, err := r.endingPolicy(ctx, project)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
 	state, err := r.releaseOthers(ctx, organization, request.Name, nil, policy)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -202,6 +205,21 @@ func policyOf(project *v1alpha1.Project) v1alpha1.DeletionPolicy {
 		return v1alpha1.DeletionDelete
 	}
 	return v1alpha1.DeletionRetain
+}
+
+// endingPolicy is what becomes of the namespaces of a project that is being deleted. They go only where somebody has confirmed
+// that: by the Project's name, or by that of the namespace which the Project is deleted with.
+func (r *Reconciler) endingPolicy(ctx context.Context, project *v1alpha1.Project) (v1alpha1.DeletionPolicy, error) {
+	policy := policyOf(project)
+	if policy == v1alpha1.DeletionRetain || access.DeletionConfirmed(project) {
+		return policy, nil
+	}
+	namespace := &corev1.Namespace{}
+	err := r.Get(ctx, client.ObjectKey{Name: project.Namespace}, namespace, snapshot.Shared)
+	if err == nil && namespace.DeletionTimestamp != nil {
+		return policy, nil
+	}
+	return v1alpha1.DeletionRetain, client.IgnoreNotFound(err)
 }
 
 // organizationInOrder says whether the namespace that projects are made in is an organization's.

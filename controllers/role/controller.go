@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -25,20 +24,20 @@ import (
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/finalizer"
 	"github.com/roster-dev/roster/internal/rbac"
+	"github.com/roster-dev/roster/internal/removals"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
 	"github.com/roster-dev/roster/internal/text"
 	"github.com/roster-dev/roster/internal/upkeep"
 )
 
-// releaseRetry is how soon a Role that goes is looked at again while its bindings are being removed.
-const releaseRetry = 200 * time.Millisecond
-
 // Reconciler compiles Roles.
 type Reconciler struct {
 	client.Client
 	// Live reads from the API server itself: no ClusterRole goes while somebody is bound to it.
 	Live client.Reader
+	// Holds says whether users of an organization keep a role because its removal is held.
+	Holds func(organization string, role access.RoleReference) bool
 	// History records removals before their objects go, and tampering; nil in tests that are about something else.
 	History History
 }
@@ -64,6 +63,9 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 			builder.WithPredicates(predicate.Or(
 				predicate.LabelChangedPredicate{}, predicate.GenerationChangedPredicate{}))).
 		Watches(&rbacv1.ClusterRole{}, handler.EnqueueRequestsFromMapFunc(r.clusterRoleChanged)).
+		Watches(&v1alpha1.Role{}, handler.EnqueueRequestsFromMapFunc(r.vanishedIncludes),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&rbacv1.RoleBinding{}, handler.EnqueueRequestsFromMapFunc(r.unbound), builder.WithPredicates(goes)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(r)
 }
@@ -71,14 +73,14 @@ func (r *Reconciler) SetupWithManager(manager ctrl.Manager) error {
 // including are all Roles, wherever they live, that include the name of a Role, also by way of others. A name can mean
 // another Role in each organization; those that it doesn't concern find nothing to write.
 func (r *Reconciler) including(ctx context.Context, object client.Object) []reconcile.Request {
-	return r.dependents(ctx, []string{object.GetName()})
+	return dependents(ctx, r.Client, []string{object.GetName()})
 }
 
-func (r *Reconciler) dependents(ctx context.Context, names []string) []reconcile.Request {
+func dependents(ctx context.Context, reader client.Reader, names []string) []reconcile.Request {
 	var requests []reconcile.Request
 	for next := 0; next < len(names); next++ {
 		var roles v1alpha1.RoleList
-		err := r.List(ctx, &roles, client.MatchingFields{snapshot.RolesByInclude: names[next]}, snapshot.Shared)
+		err := reader.List(ctx, &roles, client.MatchingFields{snapshot.RolesByInclude: names[next]}, snapshot.Shared)
 		if err != nil {
 			continue
 		}
@@ -145,11 +147,19 @@ func (r *Reconciler) rolesWithin(ctx context.Context, organization string) []rec
 // clusterRoleChanged: the Role that a ClusterRole was compiled from, or the Roles that copy it, with all that include them.
 func (r *Reconciler) clusterRoleChanged(ctx context.Context, object client.Object) []reconcile.Request {
 	if reference, ok := rbac.RoleOfClusterRole(object.GetName()); ok {
-		return []reconcile.Request{{NamespacedName: keyOf(reference)}}
+		requests := []reconcile.Request{{NamespacedName: keyOf(reference)}}
+		if len(r.ifVanished(ctx, reference)) > 0 {
+			// Those that include it have lost what it gave.
+			requests = append(requests, dependents(ctx, r.Client, []string{reference.Name})...)
+		}
+		return requests
+	}
+	name := object.GetName()
+	if original, ok := rbac.OriginalOf(name); ok {
+		name = original
 	}
 	var copying v1alpha1.RoleList
-	err := r.List(ctx, &copying, client.MatchingFields{snapshot.RolesByClusterRole: object.GetName()},
-		snapshot.Shared)
+	err := r.List(ctx, &copying, client.MatchingFields{snapshot.RolesByClusterRole: name}, snapshot.Shared)
 	if err != nil {
 		return nil
 	}
@@ -159,7 +169,7 @@ func (r *Reconciler) clusterRoleChanged(ctx context.Context, object client.Objec
 		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&copying.Items[i])})
 		names = append(names, copying.Items[i].Name)
 	}
-	return append(requests, r.dependents(ctx, names)...)
+	return append(requests, dependents(ctx, r.Client, names)...)
 }
 
 func keyOf(reference access.RoleReference) client.ObjectKey {
@@ -235,7 +245,7 @@ func (r *Reconciler) keep(ctx context.Context, role *v1alpha1.Role) (reconcile.R
 func (r *Reconciler) keepNot(
 	ctx context.Context, role, holder *v1alpha1.Role,
 ) (reconcile.Result, error) {
-	result, err := r.removeClusterRoles(ctx, access.ReferenceTo(role))
+	state, err := r.removeClusterRoles(ctx, access.ReferenceTo(role))
 	after := role.DeepCopy()
 	readiness := status.Readiness{State: status.Progressing, Reason: "OrganizationNotReady", Message: fmt.Sprintf(
 		"namespace %s isn't in use by an organization, so the Role means nothing; make the Organization first", role.Namespace)}
@@ -250,7 +260,7 @@ func (r *Reconciler) keepNot(
 	}
 	after.Status = v1alpha1.RoleStatus{Conditions: after.Status.Conditions}
 	status.Report(after, readiness)
-	return result, errors.Join(err, status.Update(ctx, r.Client, role, after))
+	return state.next(), errors.Join(err, status.Update(ctx, r.Client, role, after))
 }
 
 func describe(role *v1alpha1.Role, reference access.RoleReference, compiled rbac.Compiled) {
@@ -273,9 +283,13 @@ func readinessOf(compiled rbac.Compiled) status.Readiness {
 		return status.Readiness{State: status.Stalled, Reason: "IncludeCycle",
 			Message: "spec.includes leads back to this Role, so all that it includes is left out; take one of the includes out"}
 	case len(missing) > 0:
-		return status.Readiness{State: status.Progressing, Reason: "NotFound", Message: fmt.Sprintf(
-			"not there, so what they would add is left out: %s; make them or take them out of the spec",
-			strings.Join(missing, " and "))}
+		message := fmt.Sprintf("not there, so what they would add is left out: %s; make them or take them out of the spec",
+			strings.Join(missing, " and "))
+		if len(compiled.Kept) > 0 {
+			message += fmt.Sprintf("; more than %d users of an organization would lose what %s gave, so that stays in force "+
+				"until then", removals.AlwaysAllowed, access.Enumerate(compiled.Kept))
+		}
+		return status.Readiness{State: status.Progressing, Reason: "NotFound", Message: message}
 	}
 	return status.Readiness{State: status.InForce, Reason: status.ReasonInForce, Message: "the rules are in force"}
 }
@@ -288,55 +302,6 @@ func (r *Reconciler) keepClusterRole(ctx context.Context, name string, role *v1a
 	return keeper.ClusterRole(ctx, wanted, upkeep.Source{
 		Object: role, InForce: role.Status.ClusterRole != "",
 	})
-}
-
-// end lets a Role go once nobody is bound to its ClusterRoles.
-func (r *Reconciler) end(ctx context.Context, role *v1alpha1.Role) (reconcile.Result, error) {
-	result, err := r.removeClusterRoles(ctx, access.ReferenceTo(role))
-	if err != nil || result.RequeueAfter > 0 {
-		return result, err
-	}
-	return result, finalizer.Remove(ctx, r.Client, r.History, role)
-}
-
-// removeClusterRoles deletes the ClusterRoles of a Role, after the last binding to them.
-func (r *Reconciler) removeClusterRoles(
-	ctx context.Context, reference access.RoleReference,
-) (reconcile.Result, error) {
-	for _, name := range []string{rbac.ProjectClusterRole(reference), rbac.OrganizationClusterRole(reference)} {
-		clusterRole := &rbacv1.ClusterRole{}
-		err := r.Get(ctx, client.ObjectKey{Name: name}, clusterRole)
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return reconcile.Result{}, fmt.Errorf("get ClusterRole %s: %w", name, err)
-		}
-		bound, err := r.isBound(ctx, name, reference)
-		if err != nil {
-			return reconcile.Result{}, err
-		}
-		if bound {
-			return reconcile.Result{RequeueAfter: releaseRetry}, nil
-		}
-		if err := client.IgnoreNotFound(r.Delete(ctx, clusterRole)); err != nil {
-			return reconcile.Result{}, fmt.Errorf("delete ClusterRole %s: %w", name, err)
-		}
-	}
-	return reconcile.Result{}, nil
-}
-
-func (r *Reconciler) isBound(ctx context.Context, clusterRole string, reference access.RoleReference) (bool, error) {
-	labels := client.MatchingLabels{
-		v1alpha1.LabelManagedBy: v1alpha1.ManagedByRoster, v1alpha1.LabelRole: reference.Name,
-	}
-	var bindings rbacv1.RoleBindingList
-	if err := r.Live.List(ctx, &bindings, labels); err != nil {
-		return false, fmt.Errorf("list the RBAC RoleBindings to ClusterRole %s: %w", clusterRole, err)
-	}
-	return slices.ContainsFunc(bindings.Items, func(binding rbacv1.RoleBinding) bool {
-		return binding.RoleRef.Name == clusterRole
-	}), nil
 }
 
 func (r *Reconciler) reportStray(ctx context.Context, role *v1alpha1.Role) error {

@@ -180,7 +180,7 @@ func evaluate(world World, organization string, now time.Time, unhindered bool) 
 		return result
 	}
 	self := lineage.Organizations[0]
-	if self.DeletionTimestamp != nil && !HasDependents(world, organization) {
+	if IsEnding(self) && !HasDependents(world, organization) {
 		result.Ended = true
 		return result
 	}

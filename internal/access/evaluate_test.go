@@ -193,6 +193,9 @@ var _ = Describe("The forest", func() {
 			world(organization("emea"), project("emea", "shop"), bo, deleting(access.KindOrganization, "", "emea"),
 				deleting(access.KindProject, "org-emea", "shop")), "emea",
 			"bo: viewer in org-emea"),
+		Entry("somebody who confirms that",
+			world(organization("emea"), bo, deletingUnconfirmed(access.KindOrganization, "", "emea")), "emea",
+			"bo: viewer in org-emea"),
 		Entry("but not for nothing",
 			world(organization("emea"), bo, deleting(access.KindOrganization, "", "emea")), "emea"),
 	)

@@ -54,7 +54,7 @@ func (e *evaluation) homeOf(subject v1alpha1.Subject) *evaluation {
 	}
 	var home *evaluation
 	lineage := LineageOf(e.index.organizations, subject.Organization)
-	if lineage != nil && lineage.Organizations[0].DeletionTimestamp == nil {
+	if lineage != nil && !IsEnding(lineage.Organizations[0]) {
 		home = newEvaluation(e.index, lineage, e.now, e.unhindered, Result{})
 	}
 	e.others[subject.Organization] = home

@@ -3,6 +3,8 @@ package access
 import (
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/roster-dev/roster/api/v1alpha1"
 )
 
@@ -82,6 +84,17 @@ func checkParent(parent *v1alpha1.Organization) LineageProblem {
 		return ParentPersonal
 	}
 	return ""
+}
+
+// DeletionConfirmed says whether the deletion of an object was confirmed by its name. A policy asks for that before anything is
+// deleted; but when a CustomResourceDefinition is deleted, the API server deletes all objects of that kind and asks nobody.
+func DeletionConfirmed(object metav1.Object) bool {
+	return object.GetAnnotations()[v1alpha1.AnnotationConfirmDeletion] == object.GetName()
+}
+
+// IsEnding says whether an organization is being deleted and that was confirmed. Otherwise it stays in force.
+func IsEnding(organization *v1alpha1.Organization) bool {
+	return organization.DeletionTimestamp != nil && DeletionConfirmed(organization)
 }
 
 // HasDependents says whether organizations or projects still need the organization, so that it can't go yet.

@@ -171,7 +171,7 @@ func (n naive) grantsFromOutside(user, organization string) []roleAt {
 // isInExternalTeam: the very team is there, and the user is in it and may act in its organization.
 func (n naive) isInExternalTeam(user string, subject v1alpha1.Subject) bool {
 	home := n.organization(subject.Organization)
-	if subject.Kind != v1alpha1.SubjectTeam || home == nil || home.DeletionTimestamp != nil {
+	if subject.Kind != v1alpha1.SubjectTeam || home == nil || naiveEnding(home) {
 		return false
 	}
 	team := n.team(subject.Name, subject.Organization)
@@ -771,13 +771,19 @@ func (n naive) lineage(name string) []*v1alpha1.Organization {
 	return lineage
 }
 
+// naiveEnding: it is being deleted, and somebody has confirmed that.
+func naiveEnding(organization *v1alpha1.Organization) bool {
+	return organization.DeletionTimestamp != nil &&
+		organization.Annotations["roster.dev/confirm-deletion"] == organization.Name
+}
+
 // ended: the organization isn't there, or is being deleted and nothing is left below it.
 func (n naive) ended(name string) bool {
 	organization := n.organization(name)
 	if organization == nil {
 		return true
 	}
-	if organization.DeletionTimestamp == nil {
+	if !naiveEnding(organization) {
 		return false
 	}
 	for _, child := range n.world.Organizations {

@@ -458,6 +458,9 @@ func (d *drawer) meta(namespace, name string) metav1.ObjectMeta {
 	if d.oneIn(20) {
 		drawn.DeletionTimestamp = at(now.Add(-time.Minute))
 		drawn.Finalizers = []string{v1alpha1.Finalizer}
+		if !d.oneIn(4) {
+			drawn.Annotations = map[string]string{v1alpha1.AnnotationConfirmDeletion: name}
+		}
 	}
 	return drawn
 }

@@ -38,6 +38,21 @@ func Lifted(world World) World {
 	return lifted
 }
 
+// WithRoles is the world as if some Roles were there and weren't being deleted. What they allow doesn't matter to the engine.
+func WithRoles(world World, roles ...RoleReference) World {
+	restored := world
+	restored.Roles = slices.Clone(world.Roles)
+	for _, reference := range roles {
+		role := &v1alpha1.Role{}
+		role.Namespace, role.Name = v1alpha1.SystemNamespace, reference.Name
+		if reference.Organization != "" {
+			role.Namespace = v1alpha1.OrganizationNamespace(reference.Organization)
+		}
+		restored.Roles = append(restored.Roles, role)
+	}
+	return restored
+}
+
 // HeldBack says of users of an organization whether something holds them back now: a gate, or a Membership that is
 // suspended or has ended. It may be asked of users who are no members any more.
 func HeldBack(world World, organization string, now time.Time) func(user string) bool {

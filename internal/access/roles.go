@@ -1,6 +1,8 @@
 package access
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
@@ -48,6 +50,17 @@ func (r *Roles) Holder(organization string, name v1alpha1.RoleName) *v1alpha1.Ro
 		lineage = found.Organizations
 	}
 	return r.index.holder(name, lineage)
+}
+
+// References are what a name could mean in an organization ("" for the catalogue), the one that counts first.
+func (r *Roles) References(organization string, name v1alpha1.RoleName) []RoleReference {
+	references := []RoleReference{{Name: string(name)}}
+	if lineage := LineageOf(r.index.organizations, organization); lineage != nil {
+		for _, at := range slices.Backward(lineage.Organizations) {
+			references = append(references, RoleReference{Organization: at.Name, Name: string(name)})
+		}
+	}
+	return references
 }
 
 // ReferenceTo names a Role for good.

@@ -234,8 +234,20 @@ func withoutNamespace(name string) element {
 	}
 }
 
-// deleting marks one object as being deleted, by namespace and name.
+// deleting marks one object as being deleted, by namespace and name, and that as confirmed.
 func deleting(kind, namespace, name string) element {
+	return func(w *access.World) {
+		deletingUnconfirmed(kind, namespace, name)(w)
+		eachObject(*w, func(found string, object metav1.Object) {
+			if found == kind && object.GetNamespace() == namespace && object.GetName() == name {
+				object.SetAnnotations(map[string]string{v1alpha1.AnnotationConfirmDeletion: name})
+			}
+		})
+	}
+}
+
+// deletingUnconfirmed marks one object as being deleted, by namespace and name.
+func deletingUnconfirmed(kind, namespace, name string) element {
 	return func(w *access.World) {
 		marked := 0
 		mark := func(found string, object metav1.Object) {

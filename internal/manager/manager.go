@@ -18,6 +18,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/controllers/access"
+	"github.com/roster-dev/roster/controllers/installation"
 	"github.com/roster-dev/roster/controllers/joinrequest"
 	"github.com/roster-dev/roster/controllers/organization"
 	"github.com/roster-dev/roster/controllers/project"
@@ -153,11 +154,13 @@ func addControllers(ctx context.Context, manager ctrl.Manager, options *Options,
 			Client: reads, Live: live, Clock: clock.RealClock{}, NamespaceLabels: options.NamespaceLabels,
 			PersonalOrganizations: options.PersonalOrganizations, History: recorder,
 		},
+		&installation.Reconciler{Client: reads, Clock: clock.RealClock{}},
 		&project.Reconciler{
 			Client: reads, Live: live, NamespaceLabels: options.NamespaceLabels, HoldsNamespace: accessSync.HoldsNamespace,
 			History: recorder,
 		},
-		&role.Reconciler{Client: reads, Live: live, History: recorder},
+		&role.Reconciler{Client: reads, Live: live, Holds: accessSync.HoldsRole, History: recorder},
+		&role.Copies{Client: reads},
 		&joinrequest.Reconciler{Client: reads, Live: live, Clock: clock.RealClock{}, History: recorder},
 		&user.Reconciler{
 			Client: reads, Live: live, Clock: clock.RealClock{}, PersonalOrganizations: options.PersonalOrganizations,

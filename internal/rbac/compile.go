@@ -11,12 +11,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
 )
 
 // Sources are what a Role may refer to.
 type Sources interface {
 	// Included returns the Role that a name means where the given Role lives, or nil.
 	Included(by *v1alpha1.Role, name v1alpha1.RoleName) *v1alpha1.Role
+	// References are the Roles that a name could mean where the given Role lives, the one that counts first.
+	References(by *v1alpha1.Role, name v1alpha1.RoleName) []access.RoleReference
 	// ClusterRole returns the Kubernetes ClusterRole of that name, or nil.
 	ClusterRole(name string) *rbacv1.ClusterRole
 }
@@ -27,8 +30,9 @@ type Compiled struct {
 	Project, Organization []rbacv1.PolicyRule
 	// Permissions are all virtual permissions, sorted.
 	Permissions []v1alpha1.Permission
-	// MissingRoles and MissingClusterRoles are names that mean nothing; what they would add is left out.
-	MissingRoles, MissingClusterRoles []string
+	// MissingRoles and MissingClusterRoles are names that mean nothing. What they would add is left out, but for what they added
+	// while they meant something and is Kept, by name.
+	MissingRoles, MissingClusterRoles, Kept []string
 	// Cycle: the Role includes itself by way of others; all it includes is left out.
 	Cycle bool
 	// Narrowed says what was left out because it would hand out identities and can't be told apart from the rest.
@@ -52,6 +56,7 @@ func Compile(role *v1alpha1.Role, sources Sources) Compiled {
 	compiled.Narrowed = slices.Compact(compiled.Narrowed)
 	slices.Sort(compiled.MissingRoles)
 	slices.Sort(compiled.MissingClusterRoles)
+	slices.Sort(compiled.Kept)
 	return compiled
 }
 
@@ -68,6 +73,7 @@ func closure(role *v1alpha1.Role, sources Sources, compiled *Compiled) []*v1alph
 			switch {
 			case included == nil:
 				compiled.MissingRoles = append(compiled.MissingRoles, string(name))
+				compiled.addVanished(at, name, sources)
 			case !containsRole(roles, included):
 				roles = append(roles, included)
 			}
@@ -104,6 +110,24 @@ func isSameRole(a, b *v1alpha1.Role) bool {
 	return a.Namespace == b.Namespace && a.Name == b.Name
 }
 
+// addVanished adds the rules of a Role that isn't there any more, where the ClusterRoles that were made for it are kept.
+func (c *Compiled) addVanished(by *v1alpha1.Role, name v1alpha1.RoleName, sources Sources) {
+	for _, reference := range sources.References(by, name) {
+		project := sources.ClusterRole(ProjectClusterRole(reference))
+		organization := sources.ClusterRole(OrganizationClusterRole(reference))
+		if project != nil {
+			c.Project = append(c.Project, project.Rules...)
+		}
+		if organization != nil {
+			c.Organization = append(c.Organization, organization.Rules...)
+		}
+		if project != nil || organization != nil {
+			c.Kept = append(c.Kept, string(name))
+			return
+		}
+	}
+}
+
 func (c *Compiled) addRules(role *v1alpha1.Role, sources Sources) {
 	for _, rule := range role.Spec.Rules {
 		c.Project = append(c.Project, c.harmless(rule)...)
@@ -115,7 +139,10 @@ func (c *Compiled) addRules(role *v1alpha1.Role, sources Sources) {
 		clusterRole := sources.ClusterRole(name)
 		if clusterRole == nil {
 			c.MissingClusterRoles = append(c.MissingClusterRoles, name)
-			continue
+			if clusterRole = sources.ClusterRole(CopyOf(name)); clusterRole == nil {
+				continue
+			}
+			c.Kept = append(c.Kept, name)
 		}
 		for _, rule := range clusterRole.Rules {
 			c.Project = append(c.Project, c.harmless(rule)...)

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/rbac"
 )
 
@@ -20,6 +21,10 @@ import (
 type library struct {
 	roles        map[v1alpha1.RoleName]*v1alpha1.Role
 	clusterRoles map[string]*rbacv1.ClusterRole
+}
+
+func (l library) References(_ *v1alpha1.Role, name v1alpha1.RoleName) []access.RoleReference {
+	return []access.RoleReference{{Name: string(name)}, {Organization: "acme", Name: string(name)}}
 }
 
 // Included returns another copy each time, as a cache does.
@@ -80,7 +85,43 @@ var _ = Describe("Compile", func() {
 		Expect(compiled.MissingClusterRoles).To(Equal([]string{"a", "z"}))
 	})
 
+	It("has the rules of the copy of a ClusterRole that isn't there any more, and of the ClusterRole once it is back", func() {
+		sources := libraryOf()
+		sources.clusterRoles[rbac.CopyOf("view")] = &rbacv1.ClusterRole{Rules: []rbacv1.PolicyRule{
+			rule("", "pods", "get"), rule("", "users", "impersonate"),
+		}}
+		viewer := roleOf("crawler", v1alpha1.RoleSpec{ClusterRoles: []string{"view"}})
+		compiled := rbac.Compile(viewer, sources)
+		Expect(compiled.Project).To(Equal([]rbacv1.PolicyRule{rule("", "pods", "get")}))
+		Expect(compiled.MissingClusterRoles).To(Equal([]string{"view"}))
+		Expect(compiled.Kept).To(Equal([]string{"view"}))
+
+		sources.clusterRoles["view"] = &rbacv1.ClusterRole{Rules: []rbacv1.PolicyRule{rule("", "services", "get")}}
+		compiled = rbac.Compile(viewer, sources)
+		Expect(compiled.Project).To(Equal([]rbacv1.PolicyRule{rule("", "services", "get")}))
+		Expect(compiled.MissingClusterRoles).To(BeEmpty())
+	})
+
 	Context("with includes", func() {
+		It("has what one that isn't there any more gave, of the first that its name meant", func() {
+			sources := libraryOf()
+			own := access.RoleReference{Organization: "acme", Name: "left"}
+			sources.clusterRoles[rbac.OrganizationClusterRole(own)] = &rbacv1.ClusterRole{
+				Rules: []rbacv1.PolicyRule{rule("", "organization", "get")},
+			}
+			compiled := rbac.Compile(including("top", "left"), sources)
+			Expect(compiled.Organization).To(ConsistOf(rule("", "organization", "get")))
+			Expect(compiled.Project).To(ConsistOf(rule("", "top", "get")))
+			Expect(compiled.MissingRoles).To(Equal([]string{"left"}))
+
+			sources.clusterRoles[rbac.ProjectClusterRole(access.RoleReference{Name: "left"})] = &rbacv1.ClusterRole{
+				Rules: []rbacv1.PolicyRule{rule("", "project", "get")},
+			}
+			compiled = rbac.Compile(including("top", "left"), sources)
+			Expect(compiled.Organization).To(BeEmpty())
+			Expect(compiled.Project).To(ConsistOf(rule("", "top", "get"), rule("", "project", "get")))
+		})
+
 		It("has what all of them have, over any distance and once each", func() {
 			compiled := rbac.Compile(including("top", "left", "right"), libraryOf(
 				including("left", "bottom"), including("right", "bottom"), including("bottom")))

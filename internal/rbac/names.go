@@ -88,6 +88,17 @@ func RequestOfJoinRequester(name string) (organization, request string, found bo
 	return parts(name, joinPrefix)
 }
 
+// copyPrefix begins the names of the copies of ClusterRoles that Roles name.
+const copyPrefix = namePrefix + "copy:"
+
+// CopyOf is the name of the copy of a ClusterRole, whose rules count when the ClusterRole isn't there any more.
+func CopyOf(clusterRole string) string { return copyPrefix + clusterRole }
+
+// OriginalOf is the inverse of CopyOf.
+func OriginalOf(name string) (clusterRole string, found bool) {
+	return strings.CutPrefix(name, copyPrefix)
+}
+
 // parts are what follows a prefix in a name, separated by a colon.
 func parts(name, prefix string) (first, second string, found bool) {
 	rest, found := strings.CutPrefix(name, prefix)

@@ -18,7 +18,7 @@ import (
 	engine "github.com/roster-dev/roster/internal/access"
 )
 
-// Access is who has what in one organization, as far as its removal is guarded: by users, but not as owners.
+// Access is who has what in one organization, as far as its removal is guarded: by users.
 type Access struct {
 	// Groups are sorted and distinct.
 	Groups []Group
@@ -84,19 +84,18 @@ func lineageOf(result engine.Result) sets.Set[string] {
 	return names
 }
 
-// isGuarded leaves out the owners, whom spec.owners alone decides, and what rests on another organization's objects,
-// since that one decides for itself.
+// isGuarded leaves out what rests on another organization's objects, since that one decides for itself.
 func isGuarded(grant engine.Grant, lineage sets.Set[string]) bool {
-	if grant.Role.Name == v1alpha1.RoleOwner || len(grant.Via) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(grant.Via, func(reference engine.ObjectReference) bool {
+	return len(grant.Via) > 0 && !slices.ContainsFunc(grant.Via, func(reference engine.ObjectReference) bool {
 		organization, found := v1alpha1.OrganizationOf(reference.Namespace)
 		return found && !lineage.Has(organization)
 	})
 }
 
 func originOf(grant engine.Grant) string {
+	if grant.Via[0].Kind == engine.KindOrganization {
+		return grant.Via[0].Name
+	}
 	organization, _ := v1alpha1.OrganizationOf(grant.Via[0].Namespace)
 	return organization
 }

@@ -12,14 +12,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
 
+	"github.com/roster-dev/roster/api/v1alpha1"
 	engine "github.com/roster-dev/roster/internal/access"
 )
 
 const (
 	// windowLength is the time within which removals count together.
 	windowLength = 10 * time.Minute
-	// alwaysAllowed is how many users may lose access within a window, however small the organization.
-	alwaysAllowed = 20
+	// AlwaysAllowed is how many users may lose access within a window, however small the organization.
+	AlwaysAllowed = 20
 	// switchedOff is the percentage from which nothing is held.
 	switchedOff = 100
 	// digestBytes are enough to tell one set of held removals from another.
@@ -166,7 +167,7 @@ type removing struct {
 
 func newRemoving(last *State, s Situation) *removing {
 	r := &removing{last: last, situation: s}
-	comparison := newComparison(s)
+	comparison := newComparison(last, s)
 	now := comparison.reachOf(s.Result.Grants)
 	r.stillHeld, r.lost = comparison.losses(last.Held.Groups, now), comparison.losses(last.Access.Groups, now)
 	if len(r.stillHeld)+len(r.lost) == 0 {
@@ -177,10 +178,25 @@ func newRemoving(last *State, s Situation) *removing {
 	removed := comparison.reachOf(slices.Concat(s.Result.Grants, lifted.Grants))
 	r.stillHeld, r.lost = comparison.losses(last.Held.Groups, removed), comparison.losses(last.Access.Groups, removed)
 	r.heldBack = engine.HeldBack(s.World, s.Result.Organization, s.Now)
+	r.letGoOfVanished(comparison)
 	maps.DeleteFunc(r.lost, func(user string, _ []Grant) bool {
 		return len(r.stillHeld[user]) == 0 && r.heldBack(user)
 	})
 	return r
+}
+
+// letGoOfVanished holds nothing of a vanished Role for users who are held back now: their Membership may be deleted next, and
+// then nothing would hold them back. The Role gives it again when it comes back.
+func (r *removing) letGoOfVanished(comparison *comparison) {
+	for user, grants := range r.stillHeld {
+		if !r.heldBack(user) {
+			continue
+		}
+		kept := slices.DeleteFunc(slices.Clone(grants), func(grant Grant) bool { return comparison.restored[grant.Role] != nil })
+		if r.stillHeld[user] = kept; len(kept) == 0 {
+			delete(r.stillHeld, user)
+		}
+	}
 }
 
 // judge says who of those who lose something is held, and what that leaves of the budget.
@@ -233,11 +249,12 @@ func (r *removing) windowFor(safeguard Safeguard, holding bool) Window {
 
 // budget is how many users may lose access within the length of the window.
 func (w Window) budget() int {
-	return max(alwaysAllowed, w.Users*w.Percent/100)
+	return max(AlwaysAllowed, w.Users*w.Percent/100)
 }
 
 // spend lets users go as far as the budget reaches, and returns who has been let go lately and who is beyond. Who loses
-// something for the second time within a window doesn't count twice.
+// something for the second time within a window doesn't count twice. Owners never spend the budget, since they are the ones who
+// approve: what goes with the Role owner is always held.
 func (r *removing) spend(
 	window Window, candidates []string, holding bool,
 ) (letGo map[string]time.Time, beyond sets.Set[string]) {
@@ -253,6 +270,10 @@ func (r *removing) spend(
 	}
 	used := len(letGo)
 	for _, user := range candidates {
+		if slices.ContainsFunc(r.lost[user], isOwnership) {
+			beyond.Insert(user)
+			continue
+		}
 		_, again := letGo[user]
 		if !again && (holding || used >= window.budget()) {
 			beyond.Insert(user)
@@ -265,6 +286,8 @@ func (r *removing) spend(
 	}
 	return letGo, beyond
 }
+
+func isOwnership(grant Grant) bool { return grant.Role.Name == v1alpha1.RoleOwner }
 
 // gather joins what was held and what is newly lost, of the users that are chosen.
 func (r *removing) gather(held losses, chosen func(user string) bool) []Group {
@@ -331,6 +354,11 @@ func (h Hold) Has(user string) bool {
 		_, found := slices.BinarySearch(group.Users, user)
 		return found
 	})
+}
+
+// HasRole says whether anybody keeps a role.
+func (h Hold) HasRole(role engine.RoleReference) bool {
+	return slices.ContainsFunc(h.Groups, func(group Group) bool { return group.Role == role })
 }
 
 // Keeps says whether access in a project's namespace is held.

@@ -296,11 +296,9 @@ var _ = DescribeTable("Of 60 users who lose everything, none is held",
 	Entry("by a second factor that is required", func(s *story, _ []string) {
 		s.world.Organizations[0].Spec.RequireMFA = true
 	}),
-	Entry("because the Role is gone", func(s *story, _ []string) {
-		s.world.Roles = slices.DeleteFunc(s.world.Roles, func(r *v1alpha1.Role) bool { return r.Name == "viewer" })
-	}),
 	Entry("because the organization is being deleted", func(s *story, _ []string) {
 		s.world.Organizations[0].DeletionTimestamp = &metav1.Time{Time: s.now}
+		s.world.Organizations[0].Annotations = map[string]string{v1alpha1.AnnotationConfirmDeletion: acme}
 		s.world.Memberships = nil
 	}),
 )

@@ -2,8 +2,8 @@ package removals
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -34,18 +34,34 @@ type comparison struct {
 	// guarded says of namespaces that losing them counts; "" is the organization's own.
 	guarded map[string]bool
 	// stands says whether what gave something could still give it.
-	stands  func(Grant) bool
-	covered map[[2]int]bool
-	left    map[string]map[string]bool
-	lost    map[string][]Grant
+	stands func(Grant) bool
+	// restored is who would hold each Role that has vanished, and where, if it were still there.
+	restored map[engine.RoleReference]reach
+	covered  map[[2]int]bool
+	left     map[string]map[string]bool
+	lost     map[string][]Grant
 }
 
-func newComparison(s Situation) *comparison {
-	return &comparison{
+func newComparison(last *State, s Situation) *comparison {
+	c := &comparison{
 		gives: s.Gives, scopes: newSharedScopes(), numbers: map[area]int{},
-		guarded: guardedNamespaces(s.World, s.Result), stands: standing(s.World, s.Result, s.Now),
+		guarded: guardedNamespaces(s.World, s.Result), restored: map[engine.RoleReference]reach{},
 		covered: map[[2]int]bool{}, left: map[string]map[string]bool{},
 	}
+	vanished := vanishedRoles(last, s)
+	c.stands = standing(s, vanished)
+	if len(vanished) == 0 {
+		return c
+	}
+	grants := map[engine.RoleReference][]engine.Grant{}
+	world := engine.WithRoles(s.World, slices.Collect(maps.Keys(vanished))...)
+	for _, grant := range engine.Evaluate(world, s.Result.Organization, s.Now).Grants {
+		grants[grant.Role] = append(grants[grant.Role], grant)
+	}
+	for role := range vanished {
+		c.restored[role] = c.reachOf(grants[role])
+	}
+	return c
 }
 
 // number numbers the place where a role holds, and says whether the role gives anything there.
@@ -99,16 +115,23 @@ func (c *comparison) losses(had []Group, now reach) losses {
 			continue
 		}
 		for _, user := range group.Users {
+			// Who is an owner is for spec.owners alone to say; what they may do goes with the Role.
+			if group.Role.Name == v1alpha1.RoleOwner && len(c.restored[group.Role][user]) == 0 {
+				continue
+			}
 			byUser[user] = append(byUser[user], at)
 		}
 	}
 	c.lost = map[string][]Grant{}
 	found := losses{}
 	for user, groups := range byUser {
-		key := keyOf(groups) + "/" + keyOf(now[user])
+		key := keyOf(groups) + keyOf(now[user])
+		for _, at := range groups {
+			key += keyOf(c.restored[had[at].Role][user])
+		}
 		lost, known := c.lost[key]
 		if !known {
-			lost = c.lostOf(had, groups, now[user])
+			lost = c.lostOf(had, groups, user, now[user])
 			c.lost[key] = lost
 		}
 		if len(lost) > 0 {
@@ -118,23 +141,33 @@ func (c *comparison) losses(had []Group, now reach) losses {
 	return found
 }
 
+// keyOf begins with the length, so that keys can be put one after another.
 func keyOf(numbers []int) string {
-	key := make([]byte, 0, 2*len(numbers))
+	key := binary.AppendUvarint(make([]byte, 0, 2+2*len(numbers)), uint64(len(numbers)))
 	for _, number := range numbers {
 		key = binary.AppendUvarint(key, uint64(number))
 	}
 	return string(key)
 }
 
-// lostOf is what is lost of some groups by who reaches some areas now.
-func (c *comparison) lostOf(had []Group, groups, now []int) []Grant {
+// lostOf is what is lost of some groups by a user who reaches some areas now. Where a Role has vanished that the user would
+// still hold, it is lost, whatever else the user has there: nobody took it from this user.
+func (c *comparison) lostOf(had []Group, groups []int, user string, now []int) []Grant {
 	var lost []Grant
 	for _, at := range groups {
 		number, _ := c.number(had[at].Role, had[at].Scope)
-		if slices.ContainsFunc(now, func(other int) bool { return c.covers(other, number) }) {
+		vanished := c.restored[had[at].Role][user]
+		if len(vanished) == 0 && slices.ContainsFunc(now, func(other int) bool { return c.covers(other, number) }) {
 			continue
 		}
-		if scope := c.without(c.areas[number], c.namespacesOf(now)); scope != nil {
+		left := c.namespacesOf(now)
+		if len(vanished) > 0 {
+			left = maps.Clone(left)
+			for namespace := range c.namespacesOf(vanished) {
+				delete(left, namespace)
+			}
+		}
+		if scope := c.without(c.areas[number], left); scope != nil {
 			grant := had[at].Grant
 			grant.Scope = scope
 			lost = append(lost, grant)
@@ -202,8 +235,7 @@ func (c *comparison) without(at area, left map[string]bool) *engine.Scope {
 func guardedNamespaces(world engine.World, result engine.Result) map[string]bool {
 	ending := map[string]bool{}
 	for _, project := range world.Projects {
-		confirmed := project.Annotations[v1alpha1.AnnotationConfirmDeletion] == project.Name
-		ending[project.Name] = project.DeletionTimestamp != nil && confirmed &&
+		ending[project.Name] = project.DeletionTimestamp != nil && engine.DeletionConfirmed(project) &&
 			project.Spec.DeletionPolicy == v1alpha1.DeletionDelete
 	}
 	guarded := map[string]bool{"": result.Namespace != ""}
@@ -215,28 +247,52 @@ func guardedNamespaces(world engine.World, result engine.Result) map[string]bool
 	return guarded
 }
 
-// standing says of a grant whether what it names is still there and hasn't ended: the Role, and, here or above, the
-// organization that it is written in. What goes with these isn't an accident with Memberships, Teams or RoleBindings.
-func standing(world engine.World, result engine.Result, now time.Time) func(Grant) bool {
-	roles := map[engine.RoleReference]bool{}
-	for _, role := range world.Roles {
-		if role.DeletionTimestamp == nil {
-			roles[engine.ReferenceTo(role)] = true
-		}
-	}
+// standing says of a grant whether the organizations that its Role and the grant itself are written in, here or above, are
+// still there, and the grant hasn't ended. A grant that goes with an organization isn't an accident with Memberships, Teams,
+// RoleBindings or Roles.
+func standing(s Situation, vanished map[engine.RoleReference]bool) func(Grant) bool {
+	roles := liveRoles(s.World)
 	origins := map[string]bool{}
-	for _, organization := range result.Lineage.Organizations {
-		origins[organization.Name] = organization.DeletionTimestamp == nil && !isEnding(world.Namespaces, organization.Name)
+	for _, organization := range s.Result.Lineage.Organizations {
+		origins[organization.Name] = !engine.IsEnding(organization) &&
+			!namespaceIsEnding(s.World.Namespaces, organization.Name)
 	}
 	return func(grant Grant) bool {
-		return roles[grant.Role] && origins[grant.Origin] && grant.lasts(now)
+		return (roles[grant.Role] || vanished[grant.Role]) && origins[grant.Origin] && grant.lasts(s.Now)
 	}
 }
 
-// isEnding says whether an organization's namespace is being deleted and that was confirmed.
-func isEnding(namespaces []*corev1.Namespace, organization string) bool {
+// vanishedRoles are the Roles that users had or keep, and that are no more, in the catalogue, here or above. Those of an
+// organization that this one isn't below any more aren't among them.
+func vanishedRoles(last *State, s Situation) map[engine.RoleReference]bool {
+	live, lineage := liveRoles(s.World), lineageOf(s.Result)
+	vanished := map[engine.RoleReference]bool{}
+	for _, groups := range [][]Group{last.Access.Groups, last.Held.Groups} {
+		for _, group := range groups {
+			role := group.Role
+			if !live[role] && (role.Organization == "" || lineage.Has(role.Organization)) {
+				vanished[role] = true
+			}
+		}
+	}
+	return vanished
+}
+
+// liveRoles are those that aren't being deleted.
+func liveRoles(world engine.World) map[engine.RoleReference]bool {
+	live := map[engine.RoleReference]bool{}
+	for _, role := range world.Roles {
+		if role.DeletionTimestamp == nil {
+			live[engine.ReferenceTo(role)] = true
+		}
+	}
+	return live
+}
+
+// namespaceIsEnding says whether an organization's namespace is being deleted and that was confirmed.
+func namespaceIsEnding(namespaces []*corev1.Namespace, organization string) bool {
 	return slices.ContainsFunc(namespaces, func(namespace *corev1.Namespace) bool {
 		return namespace.Name == v1alpha1.OrganizationNamespace(organization) && namespace.DeletionTimestamp != nil &&
-			namespace.Annotations[v1alpha1.AnnotationConfirmDeletion] == namespace.Name
+			engine.DeletionConfirmed(namespace)
 	})
 }

@@ -44,7 +44,8 @@ func (d *drawnStory) members() sets.Set[string] {
 // step changes one thing, and says who may lose access for another reason than an unapproved removal.
 func (d *drawnStory) step() (excused sets.Set[string]) {
 	d.approved = ""
-	switch rapid.SampledFrom([]string{"leave", "leave", "leave", "join", "suspend", "approve", "stale", "percent"}).
+	switch rapid.SampledFrom(
+		[]string{"leave", "leave", "leave", "join", "suspend", "approve", "stale", "percent", "vanish", "return"}).
 		Draw(d.t, "step") {
 	case "leave":
 		d.leave(d.some("leave")...)
@@ -62,6 +63,10 @@ func (d *drawnStory) step() (excused sets.Set[string]) {
 		return sets.New(d.held()...)
 	case "stale":
 		d.approved = "0123456789abcdef"
+	case "vanish":
+		d.vanish("viewer")
+	case "return":
+		d.bringBack("viewer")
 	case "percent":
 		d.percent = rapid.IntRange(0, 40).Draw(d.t, "percent")
 	}
@@ -75,7 +80,7 @@ func (d *drawnStory) check(excused sets.Set[string]) {
 	after := sets.New(d.in(shop, d.users)...)
 	members, held := d.members(), sets.New(d.held()...)
 	for _, user := range d.users {
-		active := members.Has(user) && !d.suspended.Has(user)
+		active := members.Has(user) && !d.suspended.Has(user) && d.hasRole("viewer")
 		if after.Has(user) != (active || held.Has(user)) {
 			d.t.Fatalf("%s: member %v, held %v, has access %v", user, active, held.Has(user), after.Has(user))
 		}

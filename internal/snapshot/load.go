@@ -328,7 +328,7 @@ func NeedsPersonal(ctx context.Context, reader client.Reader, username string, n
 	if err != nil {
 		return false, err
 	}
-	lasts := func(organization *v1alpha1.Organization) bool { return organization.DeletionTimestamp == nil }
+	lasts := func(organization *v1alpha1.Organization) bool { return !access.IsEnding(organization) }
 	if slices.ContainsFunc(owned, lasts) {
 		return false, nil
 	}

@@ -25,16 +25,30 @@ func NewSources(ctx context.Context, reader client.Reader) *Sources {
 // Included finds a Role by its name where another one lives.
 func (s *Sources) Included(by *v1alpha1.Role, name v1alpha1.RoleName) *v1alpha1.Role {
 	organization := access.ReferenceTo(by).Organization
-	roles := s.roles[organization]
-	if roles == nil {
+	if roles := s.rolesOf(organization); roles != nil {
+		return roles.Find(organization, name)
+	}
+	return nil
+}
+
+// References are the Roles that a name could mean where another one lives.
+func (s *Sources) References(by *v1alpha1.Role, name v1alpha1.RoleName) []access.RoleReference {
+	organization := access.ReferenceTo(by).Organization
+	if roles := s.rolesOf(organization); roles != nil {
+		return roles.References(organization, name)
+	}
+	return nil
+}
+
+func (s *Sources) rolesOf(organization string) *access.Roles {
+	if s.roles[organization] == nil {
 		loaded, err := LoadRoles(s.ctx, s.reader, organization)
 		if err != nil {
 			return nil
 		}
-		roles = loaded
-		s.roles[organization] = roles
+		s.roles[organization] = loaded
 	}
-	return roles.Find(organization, name)
+	return s.roles[organization]
 }
 
 // ClusterRole finds a ClusterRole by its name.

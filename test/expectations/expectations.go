@@ -67,13 +67,15 @@ func (e *Expectations) Delete(ctx context.Context, objects ...client.Object) {
 	}
 }
 
-// Confirm confirms that an Organization, a Project or a namespace may be deleted. Nothing else needs it.
+// Confirm confirms that an Organization, a Project, a namespace or a Role of the catalogue may be deleted. Nothing else needs it.
 func (e *Expectations) Confirm(ctx context.Context, object client.Object) {
 	GinkgoHelper()
 	switch object.(type) {
 	case *v1alpha1.Organization, *v1alpha1.Project, *corev1.Namespace:
 	default:
-		return
+		if object.GetNamespace() != v1alpha1.SystemNamespace {
+			return
+		}
 	}
 	patch := fmt.Sprintf(`{"metadata": {"annotations": {%q: %q}}}`, v1alpha1.AnnotationConfirmDeletion, object.GetName())
 	err := e.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, []byte(patch)))
