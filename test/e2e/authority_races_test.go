@@ -54,13 +54,12 @@ func (t *tally) startTogether(requests ...func() error) []error {
 		if ends[at].Before(firstEnd) {
 			firstEnd = ends[at]
 		}
-		switch {
-		case failures[at] == nil:
+		if failures[at] == nil {
 			t.passed++
-		default:
-			Expect(failures[at]).To(Or(Satisfy(apierrors.IsConflict), Satisfy(apierrors.IsForbidden), Satisfy(apierrors.IsInvalid)))
-			t.refused++
+			continue
 		}
+		Expect(failures[at]).To(Or(Satisfy(apierrors.IsConflict), Satisfy(apierrors.IsForbidden), Satisfy(apierrors.IsInvalid)))
+		t.refused++
 	}
 	if lastBegin.Before(firstEnd) {
 		t.together++
