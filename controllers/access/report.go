@@ -15,6 +15,7 @@ import (
 	engine "github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/snapshot"
 	"github.com/roster-dev/roster/internal/status"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // Reasons of conditions besides the engine's.
@@ -260,7 +261,7 @@ func (s *organizationSync) roleBindingStatus(binding *v1alpha1.RoleBinding) stat
 	binding.Status.Subjects = int32(len(binding.Spec.Subjects))
 	binding.Status.Scope = "Organization"
 	if !binding.Spec.OrganizationWide {
-		binding.Status.Scope = counted(outcome.Projects, "project")
+		binding.Status.Scope = text.Count(outcome.Projects, "project")
 	}
 	status.Report(binding, readiness)
 	flagSubjects(binding, outcome.Missing, outcome.Ungated)
@@ -279,14 +280,6 @@ func bindingReadiness(binding *v1alpha1.RoleBinding, outcome engine.RoleBindingO
 	}
 	return status.Readiness{State: status.InForce, Reason: status.ReasonInForce,
 		Message: fmt.Sprintf("role %s is in force", binding.Spec.Role)}
-}
-
-// counted writes a number with its noun.
-func counted(number int, noun string) string {
-	if number == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", number, noun)
 }
 
 // reportStrays says of objects in a namespace that isn't an organization's that they mean nothing, and lets them go.

@@ -8,6 +8,7 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 	engine "github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/status"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // Reasons of an organization's and a project's conditions.
@@ -173,10 +174,10 @@ func (s *organizationSync) deletionBlocked(organization *v1alpha1.Organization) 
 	var needs []string
 	if len(children) > 0 {
 		needs = append(needs, fmt.Sprintf("%s (%s)",
-			counted(len(children), "sub-organization"), engine.Enumerate(children)))
+			text.Count(len(children), "sub-organization"), engine.Enumerate(children)))
 	}
 	if len(projects) > 0 {
-		needs = append(needs, fmt.Sprintf("%s (%s)", counted(len(projects), "project"), engine.Enumerate(projects)))
+		needs = append(needs, fmt.Sprintf("%s (%s)", text.Count(len(projects), "project"), engine.Enumerate(projects)))
 	}
 	return engine.Problem{
 		Reason: reasonDeletionBlocked,

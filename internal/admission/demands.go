@@ -1,6 +1,8 @@
 package admission
 
 import (
+	"slices"
+
 	"github.com/roster-dev/roster/internal/authority"
 )
 
@@ -43,7 +45,7 @@ func (r *review) askForDemands() error {
 // everywhere are the demands, those for a role that reaches further down in each organization below too.
 func (r *review) everywhere() ([]demand, error) {
 	var below []string
-	result := r.demands
+	result := slices.Clone(r.demands)
 	for _, each := range r.demands {
 		if !each.Everywhere {
 			continue

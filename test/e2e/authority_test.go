@@ -229,6 +229,19 @@ var _ = Describe("Whoever may not give a role", Ordered, ContinueOnFailure, func
 		expect.Refused(ctx, otherMember, asDeveloper, orchardsShop)
 	})
 
+	It("is named in a warning to the owner who gives their team a role", func(ctx SpecContext) {
+		Expect(clientFor(cluster.As(maintainer)).Create(ctx, orchardTeam("filled", v1alpha1.TeamSpec{
+			Members: []v1alpha1.Username{otherMember}, Maintainers: []v1alpha1.Username{maintainer},
+		}))).To(Succeed())
+		heard := &warnings{}
+		config := cluster.As(ownerOfOrchard)
+		config.WarningHandler = heard
+		Expect(clientFor(config).Patch(ctx, orchardTeam("filled", v1alpha1.TeamSpec{}),
+			client.RawPatch(types.MergePatchType, []byte(`{"spec": {"role": "viewer"}}`)), client.DryRunAll)).To(Succeed())
+		Expect(heard.said).To(ConsistOf(`spec.role: role "viewer" is given to 1 member of team "filled", and to whomever its 1 ` +
+			"maintainer may add: mem@orchard.example, mt@orchard.example"))
+	})
+
 	It("makes no project again that a team is to reach by its name", func(ctx SpecContext) {
 		as := clientFor(cluster.As(maintainer))
 		gone := expectations.Project(orchard, "once")

@@ -60,7 +60,7 @@ func (o *activity) run(ctx context.Context, now time.Time) error {
 	if !since.IsZero() {
 		// The newest come first, so that the first that is too old is the last to look at.
 		query.choose = func(change *unstructured.Unstructured) choice {
-			if at, err := time.Parse(time.RFC3339, text(change, "time")); err == nil && at.Before(since) {
+			if at, err := time.Parse(time.RFC3339, fieldText(change, "time")); err == nil && at.Before(since) {
 				return end
 			}
 			return take

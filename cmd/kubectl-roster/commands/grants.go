@@ -61,7 +61,7 @@ func (o *grants) run(ctx context.Context) error {
 			return err
 		}
 		query.choose = func(grant *unstructured.Unstructured) choice {
-			if named.Has(text(grant, "user")) || contains(o.search, text(grant, "user"), text(grant, "group")) {
+			if named.Has(fieldText(grant, "user")) || contains(o.search, fieldText(grant, "user"), fieldText(grant, "group")) {
 				return take
 			}
 			return leave
@@ -81,7 +81,7 @@ func (o *grants) usersNamed(ctx context.Context, server rest.Interface, organiza
 	}
 	users := sets.New[string]()
 	for _, row := range found.Rows {
-		users.Insert(text(objectOf(row), "user"))
+		users.Insert(fieldText(objectOf(row), "user"))
 	}
 	// Of who is invited by an address alone, the username isn't known.
 	return users.Delete(""), nil

@@ -54,7 +54,7 @@ func (o *members) run(ctx context.Context) error {
 
 // chooseMember takes who has what is looked for in the username, the name or the address.
 func chooseMember(search string, member *unstructured.Unstructured) choice {
-	if contains(search, text(member, "user"), text(member, "displayName"), text(member, "email")) {
+	if contains(search, fieldText(member, "user"), fieldText(member, "displayName"), fieldText(member, "email")) {
 		return take
 	}
 	return leave

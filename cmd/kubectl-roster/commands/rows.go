@@ -132,8 +132,8 @@ func objectOf(row metav1.TableRow) *unstructured.Unstructured {
 	return row.Object.Object.(*unstructured.Unstructured)
 }
 
-// text is a field of an object, or nothing.
-func text(object *unstructured.Unstructured, field string) string {
+// fieldText is a field of an object, or nothing.
+func fieldText(object *unstructured.Unstructured, field string) string {
 	value, _, _ := unstructured.NestedString(object.Object, field)
 	return value
 }

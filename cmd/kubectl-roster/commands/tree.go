@@ -15,7 +15,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	viewv1alpha1 "github.com/roster-dev/roster/api/view/v1alpha1"
-	safetext "github.com/roster-dev/roster/internal/text"
+	"github.com/roster-dev/roster/internal/text"
 )
 
 // atOnce is how many organizations are asked about at the same time.
@@ -173,13 +173,13 @@ func drawInside(into treeprint.Tree, name string, above hierarchy, contents map[
 func (c *content) heading() string {
 	heading := c.name
 	// Owners elsewhere choose it: it mustn't draw lines of its own, or speak to the terminal.
-	if shown := safetext.OneLine(c.displayName); shown != "" {
+	if shown := text.OneLine(c.displayName); shown != "" {
 		heading += " (" + shown + ")"
 	}
 	if c.hidden {
 		return heading + ": members and teams aren't yours to see"
 	}
-	heading += ": " + count(c.members[viewv1alpha1.MemberActive], "member")
+	heading += ": " + text.Count(c.members[viewv1alpha1.MemberActive], "member")
 	if invited := c.members[viewv1alpha1.MemberInvited]; invited > 0 {
 		heading += fmt.Sprintf(", %d invited", invited)
 	}
@@ -209,12 +209,5 @@ func (t team) heading() string {
 	if t.role != "" {
 		heading += " (" + t.role + ")"
 	}
-	return heading + ": " + count(t.members, "member")
-}
-
-func count(number int, what string) string {
-	if number == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", number, what)
+	return heading + ": " + text.Count(t.members, "member")
 }
