@@ -40,7 +40,7 @@ func (f fresh) Get(ctx context.Context, key client.ObjectKey, object client.Obje
 	}
 	err = f.Reader.Get(ctx, key, object, options...)
 	if apierrors.IsNotFound(err) || err == nil && object.GetResourceVersion() != metadata.ResourceVersion {
-		// What is shared isn't written over.
+		// The maps and slices of the cached object belong to the cache.
 		reflect.ValueOf(object).Elem().SetZero()
 		return f.live.Get(ctx, key, object)
 	}

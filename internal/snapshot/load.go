@@ -49,23 +49,30 @@ func LoadCautiously(ctx context.Context, reader client.Reader, organization stri
 }
 
 func (l *loader) load(organization string) (access.World, error) {
+	l.writtenAbove(organization)
+	for _, organization := range l.path {
+		l.memberships(v1alpha1.OrganizationNamespace(organization))
+	}
+	l.externalTeams()
+	l.apiTokens(organization)
+	l.projects(organization)
+	l.users()
+	l.strengths(organization)
+	return l.world, l.err
+}
+
+// writtenAbove reads what an organization and those above it, and the catalogue, say about roles: all but who is a member.
+func (l *loader) writtenAbove(organization string) {
 	l.lineage(organization)
 	l.children(organization)
 	for _, organization := range l.path {
 		namespace := v1alpha1.OrganizationNamespace(organization)
 		l.namespace(namespace)
-		l.memberships(namespace)
 		l.teams(namespace)
 		l.roles(namespace)
 		l.roleBindings(namespace)
 	}
-	l.externalTeams()
-	l.apiTokens(organization)
 	l.roles(v1alpha1.SystemNamespace)
-	l.projects(organization)
-	l.users()
-	l.strengths(organization)
-	return l.world, l.err
 }
 
 // loader gathers a World and remembers the first error, after which it reads nothing more.

@@ -45,16 +45,7 @@ func LoadToken(ctx context.Context, reader client.Reader, organization string, t
 // placesOf reads what places some users in an organization: its lineage with Roles and RoleBindings, their own Memberships,
 // and the Teams that list them.
 func (l *loader) placesOf(organization string, users sets.Set[string]) {
-	l.lineage(organization)
-	l.children(organization)
-	for _, organization := range l.path {
-		namespace := v1alpha1.OrganizationNamespace(organization)
-		l.namespace(namespace)
-		l.teams(namespace)
-		l.roles(namespace)
-		l.roleBindings(namespace)
-	}
-	l.roles(v1alpha1.SystemNamespace)
+	l.writtenAbove(organization)
 	for user := range users {
 		var memberships v1alpha1.MembershipList
 		l.list(&memberships, client.MatchingFields{MembershipsByUser: user})

@@ -19,7 +19,7 @@ import (
 	"github.com/roster-dev/roster/test/expectations"
 )
 
-// What callers of wrong codes read.
+// The messages for wrong codes.
 const (
 	waitsForNone = "no invitation of organization %s waits for this code (wrong code %d of 5 within an hour)"
 	isRefused    = "you have given 5 wrong codes within an hour, so codes from you are refused until "
