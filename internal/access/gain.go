@@ -24,27 +24,36 @@ type Gain struct {
 
 // Gains says which roles a change of the world newly grants in an organization at some instants, one of those who gain it for
 // each. A role in the whole organization covers its projects, those to come too; a grant that ends covers nothing
-// that lasts longer. It asks for what could be, since neither a gate that is lifted nor a namespace that comes is asked about
-// again.
+// that lasts longer. It asks for what could be, since nobody is asked again when a gate is lifted, a namespace comes, or a
+// RoleBinding begins.
 func Gains(before, after World, organization string, instants []time.Time) []Gain {
 	var gains []Gain
 	for _, instant := range instants {
 		gains = append(gains, gainsAt(before, after, organization, instant)...)
+		if slices.ContainsFunc(after.RoleBindings, func(binding *v1alpha1.RoleBinding) bool { return begins(binding, instant) }) {
+			gains = append(gains, gainsAt(begun(before, instant), begun(after, instant), organization, instant)...)
+		}
 	}
 	return distinctGains(gains)
 }
 
-// Beginnings are some instants, and when RoleBindings of a world begin after the earliest of them.
-func Beginnings(world World, instants []time.Time) []time.Time {
-	earliest := slices.MinFunc(instants, time.Time.Compare)
-	for _, binding := range world.RoleBindings {
-		begin := binding.Spec.NotBefore
-		if begin != nil && begin.After(earliest) && len(binding.Spec.Subjects) > 0 {
-			instants = append(instants, begin.Time)
+// begins says whether a RoleBinding is to begin after an instant.
+func begins(binding *v1alpha1.RoleBinding, instant time.Time) bool {
+	return binding.Spec.NotBefore != nil && binding.Spec.NotBefore.After(instant)
+}
+
+// begun is the world in which all RoleBindings have begun.
+func begun(world World, instant time.Time) World {
+	bindings := slices.Clone(world.RoleBindings)
+	for at, binding := range bindings {
+		if begins(binding, instant) {
+			changed := *binding
+			changed.Spec.NotBefore = nil
+			bindings[at] = &changed
 		}
 	}
-	slices.SortFunc(instants, time.Time.Compare)
-	return slices.CompactFunc(instants, time.Time.Equal)
+	world.RoleBindings = bindings
+	return world
 }
 
 func gainsAt(before, after World, organization string, instant time.Time) []Gain {

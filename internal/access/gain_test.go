@@ -87,7 +87,7 @@ func FuzzEvaluate(f *testing.F) {
 func everyGainIsAskedFor(t *rapid.T) {
 	change := drawChangeOf(t, "membership")
 	for _, organization := range change.before.Organizations {
-		instants := access.Beginnings(change.after, append([]time.Time{now}, change.ends...))
+		instants := append([]time.Time{now}, change.ends...)
 		gains := access.Gains(change.before, change.after, organization.Name, instants)
 		for _, later := range []time.Duration{0, time.Hour, 9 * time.Hour, 15 * time.Hour, 40 * time.Hour} {
 			instant := now.Add(later)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/roster-dev/roster/internal/authority"
+	"github.com/roster-dev/roster/internal/snapshot"
 )
 
 // demand is the right to give a role in an organization, which a change takes.
@@ -44,18 +45,14 @@ func (r *review) askForDemands() error {
 
 // everywhere are the demands, those for a role that reaches further down in each organization below too.
 func (r *review) everywhere() ([]demand, error) {
-	var below []string
 	result := slices.Clone(r.demands)
 	for _, each := range r.demands {
 		if !each.Everywhere {
 			continue
 		}
-		if below == nil {
-			organizations, err := r.withDescendants()
-			if err != nil {
-				return nil, err
-			}
-			below = organizations[1:]
+		below, err := snapshot.Descendants(r.ctx, r.worldAfter, each.organization)
+		if err != nil {
+			return nil, err
 		}
 		for _, organization := range below {
 			result = append(result, demand{each.Demand, organization})

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -22,6 +23,7 @@ func (r *review) examineJoinRequest(before, after *v1alpha1.JoinRequest) error {
 			return err
 		}
 	}
+	r.demandGranted(before, after)
 	isApproved := before != nil && before.Spec.Decision == v1alpha1.JoinApproved
 	if after.Spec.Decision == v1alpha1.JoinApproved && !isApproved {
 		return r.checkApproval(after)
@@ -134,8 +136,29 @@ func (r *review) refuseRepeated(request *v1alpha1.JoinRequest) error {
 	return nil
 }
 
-// checkApproval asks for the right to give what is granted. The other organization decides who is in the team, so it is
-// asked for whether or not anybody gains something now.
+// demandGranted asks for the right to give what is granted: by whoever says what that is, and by whoever approves it. The
+// other organization decides who is in the team.
+func (r *review) demandGranted(before, after *v1alpha1.JoinRequest) {
+	demand := authority.Demand{
+		Role: after.GrantedRole(), Everywhere: len(after.GrantedProjects()) == 0, Instead: "grant less in spec.granted",
+	}
+	previous := &v1alpha1.JoinRequest{}
+	if before != nil {
+		previous = before
+	}
+	switch {
+	case after.Spec.Decision == v1alpha1.JoinApproved && previous.Spec.Decision != v1alpha1.JoinApproved:
+		demand.Field = "spec.decision"
+		demand.Change = fmt.Sprintf("approving team %q of organization %s", after.Spec.Team.Name, after.Spec.Team.Organization)
+	case after.Spec.Granted != nil && !reflect.DeepEqual(previous.Spec.Granted, after.Spec.Granted):
+		demand.Field, demand.Change = "spec.granted", "granting it"
+	default:
+		return
+	}
+	r.demandHere([]authority.Demand{demand})
+}
+
+// checkApproval refuses to let in a team, to give a role, or to grant projects, that aren't there.
 func (r *review) checkApproval(request *v1alpha1.JoinRequest) error {
 	if err := r.checkAskingTeam(request); err != nil {
 		return err
@@ -146,10 +169,5 @@ func (r *review) checkApproval(request *v1alpha1.JoinRequest) error {
 	if err := r.missingProjects(request.GrantedProjects()); err != nil {
 		return err
 	}
-	r.demandHere([]authority.Demand{{
-		Role: request.GrantedRole(), Everywhere: len(request.GrantedProjects()) == 0, Field: "spec.decision",
-		Change:  fmt.Sprintf("approving team %q of organization %s", request.Spec.Team.Name, request.Spec.Team.Organization),
-		Instead: "grant less in spec.granted",
-	}})
 	return nil
 }

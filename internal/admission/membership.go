@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -34,6 +35,9 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	if err := r.demandMembership(before, after); err != nil {
 		return err
 	}
+	if saysTheSame(before, after) {
+		return nil
+	}
 	// What changes at once, as by an invitation that uncovers another role or is withdrawn, and what a yes would bring.
 	if err := r.gainByMembership(organizations, before, after); err != nil {
 		return err
@@ -49,6 +53,16 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 		return err
 	}
 	return r.gainByMembership(organizations, before, accepted(after))
+}
+
+// saysTheSame says whether two versions of a Membership differ in nothing that access depends on.
+func saysTheSame(before, after *v1alpha1.Membership) bool {
+	if before == nil || after == nil || authority.Resends(before, after) {
+		return false
+	}
+	was, is := before.Spec.DeepCopy(), after.Spec.DeepCopy()
+	was.DisplayName, is.DisplayName = "", ""
+	return reflect.DeepEqual(was, is)
 }
 
 // demandMembership asks for the right to give the roles that it names, or else the organization's defaults.
@@ -92,10 +106,7 @@ func (r *review) gainByMembership(organizations []string, before, after *v1alpha
 		if err != nil {
 			return err
 		}
-		instants, err := r.instants(world, r.ends(before, after))
-		if err != nil {
-			return err
-		}
+		instants := append(r.ends(before, after), r.now)
 		had, has := r.withMembership(world, before), r.withMembership(world, after)
 		r.gains = append(r.gains, access.Gains(had, has, organization, instants)...)
 		for user := range users {

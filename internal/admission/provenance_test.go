@@ -9,6 +9,7 @@ import (
 
 	"github.com/roster-dev/roster/api/v1alpha1"
 	"github.com/roster-dev/roster/internal/access"
+	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/rbac"
 )
 
@@ -46,7 +47,7 @@ func newProvenance(first *moment) provenance {
 
 // record notes who wrote what is new.
 func (p *provenance) record(r *request, before, after *moment) {
-	if role, is := r.after.(*v1alpha1.Role); is && !widens(role, before, after) {
+	if role, is := r.after.(*v1alpha1.Role); is && !widens(role, before, after) && !refersToMore(r) {
 		r = &request{number: r.number, author: pipeline, before: r.before, after: r.after, began: before, ended: before}
 	}
 	p.mark(r)
@@ -54,6 +55,12 @@ func (p *provenance) record(r *request, before, after *moment) {
 	case *v1alpha1.Membership, *v1alpha1.Organization:
 		p.recordPlaces(r, placesAt(after))
 	}
+}
+
+// refersToMore says whether a Role newly includes another, which may come to allow more later.
+func refersToMore(r *request) bool {
+	before, is := r.before.(*v1alpha1.Role)
+	return is && len(authority.Added(before.Spec.Includes, r.after.(*v1alpha1.Role).Spec.Includes)) > 0
 }
 
 // widens says whether a Role allows more than it did.

@@ -27,9 +27,6 @@ const (
 	namespaceController = "system:serviceaccount:kube-system:namespace-controller"
 )
 
-// mostInstants is for how many instants it is asked what a change grants.
-const mostInstants = 32
-
 // review is the work on one change.
 type review struct {
 	*Validator
@@ -277,30 +274,9 @@ func (r *review) gainIn(organizations []string) error {
 		if err != nil {
 			return err
 		}
-		asked, err := r.instants(after, nil)
-		if err != nil {
-			return err
-		}
-		r.gains = append(r.gains, access.Gains(before, after, organization, asked)...)
+		r.gains = append(r.gains, access.Gains(before, after, organization, []time.Time{r.now})...)
 	}
 	return nil
-}
-
-// instants are now, some others, and when RoleBindings begin. Of very many of those nobody is asked who may give every role
-// anyway, and all others are refused: each takes as long as the first.
-func (r *review) instants(world access.World, others []time.Time) ([]time.Time, error) {
-	instants := access.Beginnings(world, append([]time.Time{r.now}, others...))
-	if len(instants) <= mostInstants {
-		return instants, nil
-	}
-	all, err := r.mayAssign("", r.organization)
-	if err == nil && !all {
-		err = forbidden(ruleTooManyBeginnings,
-			"more than %d RoleBindings begin at different times, too many to ask of each who gains by this change: only who "+
-				"holds \"assign\" on all roles of organization %s may make it; ask an owner, or let them begin together", mostInstants,
-			r.organization)
-	}
-	return []time.Time{r.now}, err
 }
 
 // withDescendants are the organization and all below it.

@@ -33,7 +33,6 @@ const (
 	ruleTokenExceedsUser        rule = "token-exceeds-user"
 	ruleTokenSecretTaken        rule = "token-secret-taken"
 	ruleTooDeep                 rule = "too-deep"
-	ruleTooManyBeginnings       rule = "too-many-beginnings"
 	ruleUnavailableOwners       rule = "unavailable-owners"
 	ruleUnreadableName          rule = "unreadable-name"
 	ruleUserReferredTo          rule = "user-referred-to"
@@ -46,6 +45,6 @@ var rules = []rule{
 	ruleMFAWithoutOwner, ruleMayNotAssign, ruleMissingReference, ruleNamespaceForbidden, ruleNamespaceForeignName,
 	ruleNamespaceShared, ruleNamespaceTaken, ruleNotInAnOrganization, ruleParentCycle, ruleParentPersonal,
 	ruleRoleNameTaken, ruleServiceAccountElsewhere, ruleServiceAccountTooStrong, ruleSuspendedOwner,
-	ruleTokenExceedsUser, ruleTokenSecretTaken, ruleTooDeep, ruleTooManyBeginnings, ruleUnavailableOwners,
+	ruleTokenExceedsUser, ruleTokenSecretTaken, ruleTooDeep, ruleUnavailableOwners,
 	ruleUnreadableName, ruleUserReferredTo,
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/roster-dev/roster/internal/access"
 	"github.com/roster-dev/roster/internal/authority"
 	"github.com/roster-dev/roster/internal/snapshot"
-	"github.com/roster-dev/roster/internal/text"
 )
 
 // examineTeam asks for the right to give what the team carries. Its maintainers decide on who is in it.
@@ -39,25 +38,13 @@ func (r *review) examineTeam(before, after *v1alpha1.Team) error {
 		}
 		return parent
 	}
-	r.warnOfPeople(before, after)
 	inherited := authority.InheritedBy(after, find, snapshot.Pointers(bindings.Items), r.now)
 	r.demandHere(authority.OfTeam(before, after, inherited))
-	return failure
-}
-
-// warnOfPeople tells whoever gives a role to a team which people that is, since others may have put them there while the team
-// carried nothing.
-func (r *review) warnOfPeople(before, after *v1alpha1.Team) {
-	if before == nil || before.Spec.Role != "" || after.Spec.Role == "" {
-		return
+	missing := fmt.Sprintf("team %q", inherited.Missing)
+	if inherited.Missing != "" && authority.Reaches(before, after) && !slices.Contains(r.dangling, missing) {
+		r.dangling = append(r.dangling, missing)
 	}
-	people := slices.Concat(after.Spec.Members, after.Spec.Maintainers)
-	if len(people) == 0 {
-		return
-	}
-	r.warnings = append(r.warnings, fmt.Sprintf("spec.role: role %q is given to %s of team %q, and to whomever its %s may add: %s",
-		after.Spec.Role, text.Count(len(after.Spec.Members), "member"), after.Name,
-		text.Count(len(after.Spec.Maintainers), "maintainer"), access.Enumerate(text.Strings(people))))
+	return errors.Join(failure, r.warnOfPeople(before, after, inherited))
 }
 
 // maintains says whether one of the team's maintainers changes who is in it.

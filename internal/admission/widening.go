@@ -54,25 +54,26 @@ func (r *review) demandWidenedIn(organization string, comparison roleComparison)
 		if !comparison.widens(had.Find(organization, name), have.Find(organization, name)) {
 			continue
 		}
-		carrier, err := r.naming(organization, name)
+		naming, found, err := r.naming(organization, name)
 		if err != nil {
 			return err
 		}
-		if carrier != "" {
+		if found {
 			r.demands = append(r.demands, demand{authority.Demand{
-				Role: name, Field: "spec", Change: fmt.Sprintf("letting role %q allow more", name), Carrier: carrier,
+				Role: name, Everywhere: naming.Everywhere, Field: "spec", Change: fmt.Sprintf("letting role %q allow more", name),
+				Carrier: naming.Carrier,
 			}, organization})
 		}
 	}
 	return nil
 }
 
-// naming names an object of an organization that gives a role by its name, or is empty.
-func (r *review) naming(organization string, role v1alpha1.RoleName) (string, error) {
+// naming is an object of an organization that gives a role by its name.
+func (r *review) naming(organization string, role v1alpha1.RoleName) (naming authority.Carried, found bool, err error) {
 	object := &v1alpha1.Organization{}
-	err := r.worldAfter.Get(r.ctx, client.ObjectKey{Name: organization}, object, snapshot.Shared)
+	err = r.worldAfter.Get(r.ctx, client.ObjectKey{Name: organization}, object, snapshot.Shared)
 	if client.IgnoreNotFound(err) != nil {
-		return "", err
+		return naming, false, err
 	}
 	var memberships v1alpha1.MembershipList
 	var teams v1alpha1.TeamList
@@ -80,11 +81,12 @@ func (r *review) naming(organization string, role v1alpha1.RoleName) (string, er
 	namespace := client.InNamespace(v1alpha1.OrganizationNamespace(organization))
 	for _, list := range []client.ObjectList{&memberships, &teams, &bindings} {
 		if err := r.worldAfter.List(r.ctx, list, namespace, snapshot.Shared); err != nil {
-			return "", err
+			return naming, false, err
 		}
 	}
-	return authority.Naming(role, object.Spec.Membership.DefaultRoles, snapshot.Pointers(memberships.Items),
-		snapshot.Pointers(teams.Items), snapshot.Pointers(bindings.Items), r.now), nil
+	naming, found = authority.Naming(role, object.Spec.Membership.DefaultRoles, snapshot.Pointers(memberships.Items),
+		snapshot.Pointers(teams.Items), snapshot.Pointers(bindings.Items), r.now)
+	return naming, found, nil
 }
 
 // roleComparison compares what Roles allow before and after a change of one of them.

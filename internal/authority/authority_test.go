@@ -325,19 +325,30 @@ var _ = Describe("A Role is given by its name", func() {
 	DescribeTable("by", func(expected string, defaults []v1alpha1.RoleName, memberships []*v1alpha1.Membership, teams []*v1alpha1.Team,
 		bindings []*v1alpha1.RoleBinding,
 	) {
-		Expect(authority.Naming("deployer", defaults, memberships, teams, bindings, now)).To(Equal(expected))
+		naming, found := authority.Naming("deployer", defaults, memberships, teams, bindings, now)
+		text := naming.Carrier
+		if naming.Everywhere {
+			text = "everywhere " + text
+		}
+		Expect(text).To(Equal(expected))
+		Expect(found).To(Equal(expected != ""))
 	},
 		Entry("nothing", "", nil, []*v1alpha1.Membership{membership(gives("viewer"))}, []*v1alpha1.Team{team("idle")},
 			[]*v1alpha1.RoleBinding{binding("other", "viewer")}),
-		Entry("a Membership, also a suspended one", `Membership ""`, nil,
+		Entry("a Membership, also a suspended one", `everywhere Membership ""`, nil,
 			[]*v1alpha1.Membership{membership(gives("deployer"), suspended)}, nil, nil),
-		Entry("a Membership by default", `Membership ""`, roles, []*v1alpha1.Membership{membership()}, nil, nil),
+		Entry("a Membership by default", `everywhere Membership ""`, roles, []*v1alpha1.Membership{membership()}, nil, nil),
 		Entry("a team without anybody in it", `team "empty"`, nil, nil, []*v1alpha1.Team{team("empty", carries("deployer"))}, nil),
 		Entry("a RoleBinding", `RoleBinding "b"`, nil, nil, nil, []*v1alpha1.RoleBinding{binding("b", "deployer")}),
+		Entry("an organization-wide RoleBinding before others", `everywhere RoleBinding "wide"`, nil, nil,
+			[]*v1alpha1.Team{team("some", carries("deployer"))}, []*v1alpha1.RoleBinding{
+				binding("b", "deployer"),
+				binding("wide", "deployer", func(spec *v1alpha1.RoleBindingSpec) { spec.OrganizationWide = true }), binding("c", "deployer"),
+			}),
 		Entry("no RoleBinding that has ended", "", nil, nil, nil, []*v1alpha1.RoleBinding{
 			binding("b", "deployer", func(spec *v1alpha1.RoleBindingSpec) { spec.ExpiresAt = at(-1) }),
 		}),
-		Entry("the defaults for members to come", "the organization's spec.membership.defaultRoles", roles, nil, nil, nil),
+		Entry("the defaults for members to come", "everywhere the organization's spec.membership.defaultRoles", roles, nil, nil, nil),
 	)
 })
 

@@ -8,31 +8,31 @@ import (
 	"github.com/roster-dev/roster/api/v1alpha1"
 )
 
-// Naming names an object that gives a role of an organization by its name, or is empty where none does. It makes no
-// difference whether that object reaches anybody now. The defaults are the organization's.
+// Naming is an object that gives a role of an organization by its name, one that reaches further down if there is one. It makes
+// no difference whether it reaches anybody now. The defaults are the organization's.
 func Naming(
 	role v1alpha1.RoleName, defaults []v1alpha1.RoleName, memberships []*v1alpha1.Membership, teams []*v1alpha1.Team,
 	bindings []*v1alpha1.RoleBinding, now time.Time,
-) string {
+) (naming Carried, found bool) {
 	for _, membership := range memberships {
 		if slices.Contains(rolesGiven(membership, defaults), role) {
-			return fmt.Sprintf("Membership %q", membership.Name)
-		}
-	}
-	for _, team := range teams {
-		if team.Spec.Role == role {
-			return fmt.Sprintf("team %q", team.Name)
-		}
-	}
-	for _, binding := range bindings {
-		if binding.Spec.Role == role && !hasEnded(binding, now) {
-			return fmt.Sprintf("RoleBinding %q", binding.Name)
+			return Carried{Role: role, Everywhere: true, Carrier: fmt.Sprintf("Membership %q", membership.Name)}, true
 		}
 	}
 	if slices.Contains(defaults, role) {
-		return "the organization's spec.membership.defaultRoles"
+		return Carried{Role: role, Everywhere: true, Carrier: "the organization's spec.membership.defaultRoles"}, true
 	}
-	return ""
+	for _, binding := range bindings {
+		if binding.Spec.Role == role && !hasEnded(binding, now) && !naming.Everywhere {
+			naming = Carried{Role: role, Everywhere: binding.Spec.OrganizationWide, Carrier: fmt.Sprintf("RoleBinding %q", binding.Name)}
+		}
+	}
+	for _, team := range teams {
+		if team.Spec.Role == role && naming.Carrier == "" {
+			naming = Carried{Role: role, Carrier: fmt.Sprintf("team %q", team.Name)}
+		}
+	}
+	return naming, naming.Carrier != ""
 }
 
 // OfOrganization are the demands of a change of an Organization's own lists: its owners, and the roles that its members

@@ -75,6 +75,13 @@ type Inherited struct {
 	FromParents []Carried
 	// FromBindings come from RoleBindings to the team itself.
 	FromBindings []Carried
+	// Missing is the name of a team above that isn't there, and may come to carry anything; empty where all are there.
+	Missing v1alpha1.ObjectName
+}
+
+// Reaches says whether a change lets what is above a team reach more people: by the team's place below it, or by who is in it.
+func Reaches(before, after *v1alpha1.Team) bool {
+	return before == nil || before.Spec.Parent != after.Spec.Parent || len(widenedPeople(before, after)) > 0
 }
 
 // InheritedBy says which roles reach a team's members from the teams above it and from RoleBindings. The bindings are all of
@@ -91,6 +98,7 @@ func InheritedBy(
 		inherited.FromParents = append(inherited.FromParents, boundTo(string(name), carrier, bindings, now)...)
 		parent := find(name)
 		if parent == nil {
+			inherited.Missing = name
 			break
 		}
 		for _, role := range ownRole(parent) {

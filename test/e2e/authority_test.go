@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -238,8 +239,8 @@ var _ = Describe("Whoever may not give a role", Ordered, ContinueOnFailure, func
 		config.WarningHandler = heard
 		Expect(clientFor(config).Patch(ctx, orchardTeam("filled", v1alpha1.TeamSpec{}),
 			client.RawPatch(types.MergePatchType, []byte(`{"spec": {"role": "viewer"}}`)), client.DryRunAll)).To(Succeed())
-		Expect(heard.said).To(ConsistOf(`spec.role: role "viewer" is given to 1 member of team "filled", and to whomever its 1 ` +
-			"maintainer may add: mem@orchard.example, mt@orchard.example"))
+		Expect(heard.said).To(ConsistOf(`spec.role: this gives role viewer to 1 member of team "filled" and the teams below it ` +
+			"(mem@orchard.example), and to whomever these maintainers add: mt@orchard.example"))
 	})
 
 	It("makes no project again that a team is to reach by its name", func(ctx SpecContext) {
@@ -253,6 +254,68 @@ var _ = Describe("Whoever may not give a role", Ordered, ContinueOnFailure, func
 		again.Spec.Namespaces = []v1alpha1.NamespaceName{"orchard-twice"}
 		Expect(as.Create(ctx, again)).To(MatchError(HaveSuffix(": " +
 			takesBy(`team "waiting"`, `metadata.name: making project "once"`, "administrator", orchard))))
+	})
+
+	It("adds nobody below a team that somebody deleted and somebody else will make again", func(ctx SpecContext) {
+		as, owner := clientFor(cluster.As(maintainer)), clientFor(cluster.As(ownerOfOrchard))
+		top := v1alpha1.TeamSpec{Role: "administrator", Projects: objectNames("shop"), Members: acme.users("owner")}
+		expect.Create(ctx, orchardTeam("top", top), orchardTeam("mid", v1alpha1.TeamSpec{Parent: "top"}),
+			orchardTeam("kid", v1alpha1.TeamSpec{Parent: "mid"}))
+		for _, gone := range []string{"mid", "top"} {
+			Expect(as.Delete(ctx, orchardTeam(gone, v1alpha1.TeamSpec{}))).To(Succeed())
+			expect.Gone(ctx, orchardTeam(gone, v1alpha1.TeamSpec{}))
+			for _, patch := range []string{
+				`{"spec": {"members": ["mem@orchard.example"]}}`, `{"spec": {"maintainers": ["mt@orchard.example"]}}`,
+			} {
+				Expect(as.Patch(ctx, orchardTeam("kid", v1alpha1.TeamSpec{}), client.RawPatch(types.MergePatchType, []byte(patch)))).
+					To(MatchError(ContainSubstring(`team "` + gone + `": not there, and could come to mean anything`)))
+			}
+			Expect(as.Create(ctx, orchardTeam("below-kid", v1alpha1.TeamSpec{Parent: "kid"}))).
+				To(MatchError(ContainSubstring(`team "` + gone + `": not there, and could come to mean anything`)))
+			made := map[string]v1alpha1.TeamSpec{"mid": {Parent: "top"}, "top": top}[gone]
+			Expect(owner.Create(ctx, orchardTeam(gone, made))).To(Succeed())
+		}
+		expect.Refused(ctx, otherMember, asDeveloper, orchardsShop)
+	})
+
+	It("lets no Role reach further below than they may give it", func(ctx SpecContext) {
+		acme.role(ctx, "helper", v1alpha1.RoleSpec{Includes: roles("viewer")})
+		acme.role(ctx, "giver", v1alpha1.RoleSpec{OrganizationRules: []rbacv1.PolicyRule{{
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"roles"}, ResourceNames: []string{"helper"},
+			Verbs: []string{"assign"},
+		}}})
+		acme.bind(ctx, "helpers", v1alpha1.RoleBindingSpec{Role: "helper", OrganizationWide: true, Subjects: acme.people("low")})
+		expectations.Change(ctx, expect, expectations.Membership(orchard, "low", loweredBelow), func(m *v1alpha1.Membership) {
+			m.Spec.Roles = roles("administrator", "giver")
+		})
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"spec": {"includes": ["administrator"]}}`))
+		helper := &v1alpha1.Role{ObjectMeta: expectations.InOrganization(orchard, "helper")}
+		Eventually(func() error {
+			return clientFor(cluster.As(loweredBelow)).Patch(ctx, helper.DeepCopy(), patch)
+		}).WithContext(ctx).Should(MatchError(HaveSuffix(": " + `spec: letting role "helper" allow more takes the verb "assign" on role ` +
+			`"helper", which RoleBinding "helpers" carries, in organization orchard-below, which this reaches too; ask an owner of ` +
+			"orchard-below")))
+		expect.Refused(ctx, loweredBelow, asAdministrator, v1alpha1.OrganizationNamespace(orchardBelow))
+	})
+
+	It("is suspended by an administrator though they are to hold very many roles later", func(ctx SpecContext) {
+		acme.join(ctx, "rota", "member")
+		for shift := range 40 {
+			begin := metav1.Date(2099, 1, 1, 0, 0, shift, 0, time.UTC)
+			expect.Create(ctx, &v1alpha1.RoleBinding{
+				ObjectMeta: expectations.InOrganization(orchard, fmt.Sprintf("shift-%d", shift)),
+				Spec:       v1alpha1.RoleBindingSpec{Role: "payer", Projects: objectNames("shop"), NotBefore: &begin, Subjects: acme.people("rota")},
+			})
+		}
+		as := clientFor(cluster.As(adminOfOrchard))
+		for _, patch := range []string{`{"spec": {"displayName": "Rota"}}`, `{"spec": {"suspended": true}}`} {
+			Expect(as.Patch(ctx, expectations.Membership(orchard, "rota", ""), client.RawPatch(types.MergePatchType, []byte(patch)))).
+				To(Succeed())
+		}
+		Expect(as.Patch(ctx, expectations.Membership(orchard, "rota", ""),
+			client.RawPatch(types.MergePatchType, []byte(`{"spec": {"suspended": false}}`)))).To(MatchError(ContainSubstring(
+			`this would newly grant role "payer" in organization orchard to user "rota@orchard.example" (by RoleBinding shift-`)))
+		Expect(as.Delete(ctx, expectations.Membership(orchard, "rota", ""))).To(Succeed())
 	})
 
 	It("makes no team again that others are below, or that a RoleBinding names", func(ctx SpecContext) {

@@ -138,6 +138,10 @@ var joinAttempts = []attempt{
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest,
 		`spec.decision: approving team "waiting" of organization tried-agency takes the verb "assign" on role "crawler" in ` +
 			"organization tried; grant less in spec.granted, or ask an owner of tried"},
+	{"an administrator says beforehand that such a role is granted", customerAdministrator,
+		merges(`{"spec": {"granted": {"role": "crawler"}}}`), waitingRequest,
+		`spec.granted: granting it takes the verb "assign" on role "crawler" in organization tried; grant less in spec.granted, or ` +
+			"ask an owner of tried"},
 	{"an owner grants that role", customerOwner,
 		merges(`{"spec": {"decision": "Approved", "granted": {"role": "crawler"}}}`), waitingRequest, ""},
 	{"an owner grants owner", customerOwner,
