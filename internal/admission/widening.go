@@ -20,9 +20,11 @@ func (r *review) demandWidened(before, after *v1alpha1.Role) error {
 	if err != nil {
 		return err
 	}
-	comparison := roleComparison{
-		changed: access.ReferenceTo(as[v1alpha1.Role](r.any())), opened: opensRole(before, after),
-		sourcesBefore: snapshot.NewSources(r.ctx, r.worldBefore), sourcesAfter: snapshot.NewSources(r.ctx, r.worldAfter),
+	sources := snapshot.NewSources(r.ctx, r.worldAfter)
+	comparison := roleComparison{name: v1alpha1.RoleName(r.any().GetName()), sources: sources}
+	if after != nil {
+		comparison.grew = opensRole(before, after) ||
+			allowsMore(before, after, snapshot.NewSources(r.ctx, r.worldBefore), sources)
 	}
 	for _, organization := range organizations {
 		if err := r.demandWidenedIn(organization, comparison); err != nil {
@@ -89,40 +91,43 @@ func (r *review) naming(organization string, role v1alpha1.RoleName) (naming aut
 	return naming, found, nil
 }
 
-// roleComparison compares what Roles allow before and after a change of one of them.
-type roleComparison struct {
-	changed                     access.RoleReference
-	opened                      bool
-	sourcesBefore, sourcesAfter *snapshot.Sources
+// allowsMore says whether a Role allows more than before.
+func allowsMore(before, after *v1alpha1.Role, sourcesBefore, sourcesAfter *snapshot.Sources) bool {
+	had, has := rbac.Compile(before, sourcesBefore), rbac.Compile(after, sourcesAfter)
+	return len(uncovered(had.Project, has.Project))+len(uncovered(had.Organization, has.Organization)) > 0
 }
 
-// widens says whether a name allows more than before. Had is the Role that it meant before the change, have the one after;
+// roleComparison tells which names come to allow more by a change of one Role.
+type roleComparison struct {
+	name v1alpha1.RoleName
+	// grew: the Role itself allows more, or may come to.
+	grew    bool
+	sources *snapshot.Sources
+}
+
+// widens says whether a name allows more than before, or will once it means the changed Role: a Role that is hidden by one of the
+// same name above comes to count when that one goes. Had is the Role that the name meant before the change, has the one after;
 // nil for none.
-func (c roleComparison) widens(had, have *v1alpha1.Role) bool {
+func (c roleComparison) widens(had, has *v1alpha1.Role) bool {
 	switch {
-	case have == nil:
+	case has == nil:
 		return false
-	case had == nil || access.ReferenceTo(had) != access.ReferenceTo(have):
+	case had == nil || access.ReferenceTo(had) != access.ReferenceTo(has):
 		// A name that comes to mean something, or something else.
 		return true
-	case !c.reaches(have):
-		return false
-	case c.opened:
-		return true
 	}
-	was, is := rbac.Compile(had, c.sourcesBefore), rbac.Compile(have, c.sourcesAfter)
-	return len(uncovered(was.Project, is.Project))+len(uncovered(was.Organization, is.Organization)) > 0
+	return c.grew && c.reaches(has)
 }
 
-// reaches says whether a Role is the changed one, or includes it.
+// reaches says whether a Role has the changed one's name, or includes that name.
 func (c roleComparison) reaches(role *v1alpha1.Role) bool {
 	seen := []access.RoleReference{access.ReferenceTo(role)}
 	for next := []*v1alpha1.Role{role}; len(next) > 0; next = next[1:] {
-		if access.ReferenceTo(next[0]) == c.changed || slices.Contains(next[0].Spec.Includes, v1alpha1.RoleName(c.changed.Name)) {
+		if next[0].Name == string(c.name) || slices.Contains(next[0].Spec.Includes, c.name) {
 			return true
 		}
 		for _, name := range next[0].Spec.Includes {
-			if included := c.sourcesAfter.Included(next[0], name); included != nil && !slices.Contains(seen, access.ReferenceTo(included)) {
+			if included := c.sources.Included(next[0], name); included != nil && !slices.Contains(seen, access.ReferenceTo(included)) {
 				seen = append(seen, access.ReferenceTo(included))
 				next = append(next, included)
 			}

@@ -298,6 +298,23 @@ var _ = Describe("Whoever may not give a role", Ordered, ContinueOnFailure, func
 		expect.Refused(ctx, loweredBelow, asAdministrator, v1alpha1.OrganizationNamespace(orchardBelow))
 	})
 
+	It("widens no Role that one above hides, and that comes to count when that one goes", func(ctx SpecContext) {
+		below := account{domain: acme.domain, Organization: expectations.Organization(orchardBelow, "")}
+		below.role(ctx, "writer", v1alpha1.RoleSpec{Includes: roles("maintainer"), OrganizationRules: []rbacv1.PolicyRule{{
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"roles"}, Verbs: []string{"create", "update", "patch"},
+		}}})
+		below.role(ctx, "hidden", v1alpha1.RoleSpec{Includes: roles("viewer")})
+		below.join(ctx, "writer", "writer")
+		below.join(ctx, "holder", "hidden")
+		acme.role(ctx, "hidden", v1alpha1.RoleSpec{Includes: roles("viewer")})
+		widens := client.RawPatch(types.MergePatchType, []byte(`{"spec": {"includes": ["maintainer"]}}`))
+		role := &v1alpha1.Role{ObjectMeta: expectations.InOrganization(orchardBelow, "hidden")}
+		Eventually(func() error {
+			return clientFor(cluster.As(acme.user("writer"))).Patch(ctx, role.DeepCopy(), widens, client.DryRunAll)
+		}).WithContext(ctx).Should(MatchError(HaveSuffix(": " + takesBy(`Membership "holder"`,
+			`spec: letting role "hidden" allow more`, "hidden", orchardBelow))))
+	})
+
 	It("is suspended by an administrator though they are to hold very many roles later", func(ctx SpecContext) {
 		acme.join(ctx, "rota", "member")
 		for shift := range 40 {
