@@ -92,9 +92,10 @@ func DeletionConfirmed(object metav1.Object) bool {
 	return object.GetAnnotations()[v1alpha1.AnnotationConfirmDeletion] == object.GetName()
 }
 
-// IsEnding says whether an organization is being deleted and that was confirmed. Otherwise it stays in force.
+// IsEnding says whether an organization is being deleted and that was confirmed. Otherwise it stays in force. A Personal one
+// has nothing to lose, and Roster deletes those of users who have left.
 func IsEnding(organization *v1alpha1.Organization) bool {
-	return organization.DeletionTimestamp != nil && DeletionConfirmed(organization)
+	return organization.DeletionTimestamp != nil && (organization.IsPersonal() || DeletionConfirmed(organization))
 }
 
 // HasDependents says whether organizations or projects still need the organization, so that it can't go yet.

@@ -773,8 +773,8 @@ func (n naive) lineage(name string) []*v1alpha1.Organization {
 
 // naiveEnding: it is being deleted, and somebody has confirmed that.
 func naiveEnding(organization *v1alpha1.Organization) bool {
-	return organization.DeletionTimestamp != nil &&
-		organization.Annotations["roster.dev/confirm-deletion"] == organization.Name
+	return organization.DeletionTimestamp != nil && (organization.Spec.Type == "Personal" ||
+		organization.Annotations["roster.dev/confirm-deletion"] == organization.Name)
 }
 
 // ended: the organization isn't there, or is being deleted and nothing is left below it.
