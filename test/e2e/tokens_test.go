@@ -303,7 +303,7 @@ var _ = Describe("An API token of who is held back", func() {
 	})
 
 	It("is refused with all others of its user once that is deactivated", func(ctx context.Context) {
-		const organization, bo, count = "swept-tokens", "bo@swept-tokens", 40
+		const organization, bo, count = "swept-tokens", "bo@swept-tokens", 20
 		membership := expectations.Membership(organization, "bo", bo, "viewer")
 		made := expectations.Organization(organization, owner)
 		expect.Create(ctx, made)
