@@ -73,6 +73,6 @@ func (r *review) refuse(missing demand) error {
 	if missing.Instead != "" {
 		instead = missing.Instead + ", or "
 	}
-	return forbidden(ruleMayNotAssign, "%s: %s takes the verb \"assign\" on role %q%s in organization %s%s; %sask an owner of %[5]s",
-		missing.Field, missing.Change, missing.Role, carrier, missing.organization, reach, instead)
+	return forbidden(ruleMayNotAssign, "%s: %s takes the verb \"assign\" on role %q%s in organization %s%s; %sask an owner of %s",
+		missing.Field, missing.Change, missing.Role, carrier, missing.organization, reach, instead, r.organization)
 }

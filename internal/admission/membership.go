@@ -38,6 +38,9 @@ func (r *review) examineMembership(before, after *v1alpha1.Membership) error {
 	if saysTheSame(before, after) {
 		return nil
 	}
+	if err := r.demandUncovered(organizations, before, after); err != nil {
+		return err
+	}
 	// What changes at once, as by an invitation that uncovers another role or is withdrawn, and what a yes would bring.
 	if err := r.gainByMembership(organizations, before, after); err != nil {
 		return err
@@ -109,29 +112,52 @@ func (r *review) gainByMembership(organizations []string, before, after *v1alpha
 		instants := append(r.ends(before, after), r.now)
 		had, has := r.withMembership(world, before), r.withMembership(world, after)
 		r.gains = append(r.gains, access.Gains(had, has, organization, instants)...)
-		for user := range users {
-			for _, instant := range instants {
-				r.gains = append(r.gains, inheritedAnew(had, has, organization, user, instant)...)
-			}
-		}
 	}
 	return nil
 }
 
-// inheritedAnew are the roles of another Membership that comes to count for a user. They need not be more than before: whatever
-// that other one gives later reaches here, too.
-func inheritedAnew(before, after access.World, organization, user string, instant time.Time) []access.Gain {
-	had, _ := access.MemberOf(before, organization, user, instant)
-	has, _ := access.MemberOf(after, organization, user, instant)
-	if has.Source != v1alpha1.SourceInherited || slices.Equal(had.Via, has.Via) {
+// demandUncovered asks for what the organizations above give to a user whose Membership here no longer keeps it away, here and
+// below. It makes no difference whether another Membership still does: two may go at once.
+func (r *review) demandUncovered(organizations []string, before, after *v1alpha1.Membership) error {
+	if !authority.Uncovers(before, after) {
 		return nil
 	}
-	gains := make([]access.Gain, 0, len(has.Roles))
-	for _, role := range has.Roles {
-		gains = append(gains, access.Gain{
-			Organization: organization, Role: access.RoleReference{Name: string(role)}, Via: has.Via,
-			Subject: rbacv1.Subject{Kind: rbacv1.UserKind, Name: user},
-		})
+	above, err := snapshot.Ancestors(r.ctx, r.worldBefore, r.organization)
+	if err != nil || len(above) == 0 {
+		return err
+	}
+	memberships, err := snapshot.MembershipsOf(r.ctx, r.worldBefore, string(before.Spec.User))
+	if err != nil {
+		return err
+	}
+	for _, membership := range memberships {
+		written, _ := v1alpha1.OrganizationOf(membership.Namespace)
+		if !slices.Contains(above, written) {
+			continue
+		}
+		organization := &v1alpha1.Organization{}
+		err := r.worldBefore.Get(r.ctx, client.ObjectKey{Name: written}, organization, snapshot.Shared)
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		r.gains = append(r.gains, uncovered(membership, access.RolesOf(membership, organization), organizations)...)
+	}
+	return nil
+}
+
+// uncovered are the roles of a Membership above as gains in some organizations.
+func uncovered(membership *v1alpha1.Membership, roles []v1alpha1.RoleName, organizations []string) []access.Gain {
+	var gains []access.Gain
+	for _, role := range roles {
+		for _, organization := range organizations {
+			if role != v1alpha1.RoleNone {
+				gains = append(gains, access.Gain{
+					Organization: organization, Role: access.RoleReference{Name: string(role)},
+					Subject: rbacv1.Subject{Kind: rbacv1.UserKind, Name: string(membership.Spec.User)},
+					Via:     []access.ObjectReference{{Kind: access.KindMembership, Namespace: membership.Namespace, Name: membership.Name}},
+				})
+			}
+		}
 	}
 	return gains
 }
@@ -222,8 +248,8 @@ func (r *review) pending(membership *v1alpha1.Membership) (*v1alpha1.Membership,
 	return membership, nil
 }
 
-// accepted is a Membership whose invitation was accepted. Who answers from an address isn't known yet and gets a name that
-// no user has.
+// accepted is a Membership whose invitation was accepted. The user who answers from an address isn't known yet. Mostly the address
+// is the username, under which Teams and RoleBindings may list the user already.
 func accepted(membership *v1alpha1.Membership) *v1alpha1.Membership {
 	if membership == nil {
 		return nil
@@ -231,7 +257,7 @@ func accepted(membership *v1alpha1.Membership) *v1alpha1.Membership {
 	result := membership.DeepCopy()
 	result.Spec.Response = v1alpha1.InvitationAccepted
 	if result.Spec.User == "" {
-		result.Spec.User = v1alpha1.Username("system:invited:" + result.Spec.Email)
+		result.Spec.User = v1alpha1.Username(result.Spec.Email)
 	}
 	return result
 }

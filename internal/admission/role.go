@@ -84,7 +84,7 @@ func joined[T ~string](names []T) string {
 }
 
 func (r *review) askForRules(had, now rbac.Compiled) error {
-	project, organization := uncovered(had.Project, now.Project), uncovered(had.Organization, now.Organization)
+	project, organization := notCovered(had.Project, now.Project), notCovered(had.Organization, now.Organization)
 	if len(project)+len(organization) == 0 {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (r *review) askForRules(had, now rbac.Compiled) error {
 	if err != nil {
 		return err
 	}
-	project, organization = uncovered(held.Project, project), uncovered(held.Organization, organization)
+	project, organization = notCovered(held.Project, project), notCovered(held.Organization, organization)
 	beyond := slices.Concat(project, organization)
 	if len(beyond) == 0 {
 		return nil
@@ -106,8 +106,8 @@ func (r *review) askForRules(had, now rbac.Compiled) error {
 		r.organization, describeRules(beyond))
 }
 
-// uncovered are the rules of which something isn't covered.
-func uncovered(held, asked []rbacv1.PolicyRule) []rbacv1.PolicyRule {
+// notCovered are the rules of which something isn't covered.
+func notCovered(held, asked []rbacv1.PolicyRule) []rbacv1.PolicyRule {
 	_, missing := validation.Covers(held, asked)
 	return missing
 }

@@ -99,7 +99,7 @@ func (r *review) checkAccountsRole(binding *v1alpha1.RoleBinding) error {
 		return nil
 	}
 	most := r.rulesOf(rbac.ProjectClusterRole(access.ReferenceTo(developer)))
-	beyond := uncovered(most, r.rulesOf(rbac.ProjectClusterRole(access.ReferenceTo(role))))
+	beyond := notCovered(most, r.rulesOf(rbac.ProjectClusterRole(access.ReferenceTo(role))))
 	if len(beyond) == 0 {
 		return nil
 	}

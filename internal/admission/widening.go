@@ -94,7 +94,7 @@ func (r *review) naming(organization string, role v1alpha1.RoleName) (naming aut
 // allowsMore says whether a Role allows more than before.
 func allowsMore(before, after *v1alpha1.Role, sourcesBefore, sourcesAfter *snapshot.Sources) bool {
 	had, has := rbac.Compile(before, sourcesBefore), rbac.Compile(after, sourcesAfter)
-	return len(uncovered(had.Project, has.Project))+len(uncovered(had.Organization, has.Organization)) > 0
+	return len(notCovered(had.Project, has.Project))+len(notCovered(had.Organization, has.Organization)) > 0
 }
 
 // roleComparison tells which names come to allow more by a change of one Role.

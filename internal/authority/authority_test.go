@@ -378,3 +378,19 @@ var _ = DescribeTable("A message lists", func(expected string, names ...string) 
 	Entry("three names", "a, b, c", "a", "b", "c"),
 	Entry("the first of many", "a, b, c and 2 more", "a", "b", "c", "d", "e"),
 )
+
+var _ = DescribeTable("A Membership lets what organizations above give through", func(expected bool, before, after *v1alpha1.Membership) {
+	Expect(authority.Uncovers(before, after)).To(Equal(expected))
+},
+	Entry("when it goes", true, membership(gives("viewer")), nil),
+	Entry("when it goes and was suspended", true, membership(gives("none"), suspended), nil),
+	Entry("when it holds no role any more", true, membership(gives("viewer")), membership(gives("none"))),
+	Entry("when it waits for an answer", true, membership(gives("viewer")), membership(gives("viewer"), invited(1))),
+	Entry("when it is lifted and holds no role", true, membership(gives("none"), suspended), membership(gives("none"))),
+	Entry("when it holds no role and ends later", true, membership(gives("none"), ends(at(1))), membership(gives("none"), ends(at(2)))),
+	Entry("and did before, when one without a role goes", false, membership(gives("none")), nil),
+	Entry("and did before, when an open invitation goes", false, membership(gives("viewer"), invited(1)), nil),
+	Entry("in no case when it is made", false, nil, membership(gives("none"))),
+	Entry("in no case by other roles", false, membership(gives("viewer")), membership(gives("developer"))),
+	Entry("in no case when it is suspended", false, membership(gives("viewer")), membership(gives("viewer"), suspended)),
+)

@@ -56,6 +56,26 @@ func demandRoles(roles []v1alpha1.RoleName, widened widening) []Demand {
 	return demands
 }
 
+// Uncovers says whether a Membership may keep less away than before of what the organizations above give to its user: it goes, or
+// waits for an answer, or holds no role here. A Membership that holds no role, and isn't suspended, keeps nothing away.
+func Uncovers(before, after *v1alpha1.Membership) bool {
+	if before == nil || before.Spec.User == "" {
+		return false
+	}
+	holdsNone := func(membership *v1alpha1.Membership) bool {
+		return !membership.Spec.Suspended && membership.Spec.ExpiresAt == nil && slices.Contains(membership.Spec.Roles, v1alpha1.RoleNone)
+	}
+	waits := func(membership *v1alpha1.Membership) bool {
+		return membership.Spec.Invitation != nil && membership.Spec.Response != v1alpha1.InvitationAccepted
+	}
+	if holdsNone(before) || waits(before) && !before.Spec.Suspended {
+		return false
+	}
+	return after == nil || after.Spec.User != before.Spec.User || holdsNone(after) || waits(after) ||
+		slices.Contains(after.Spec.Roles, v1alpha1.RoleNone) && (before.Spec.Suspended && !after.Spec.Suspended ||
+			!slices.Contains(before.Spec.Roles, v1alpha1.RoleNone) || endsLater(before.Spec.ExpiresAt, after.Spec.ExpiresAt))
+}
+
 // widenedMembership says which field lets the roles of a Membership reach another user, or last longer.
 func widenedMembership(before, after *v1alpha1.Membership) widening {
 	was, is := &before.Spec, &after.Spec

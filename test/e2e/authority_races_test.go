@@ -235,6 +235,35 @@ var _ = Describe("Two requests at once give nobody what one alone may not:", Spe
 		expect.Refused(ctx, acme.user("bo"), asAdministrator, acme.namespace())
 	})
 
+	It("two deletions of Memberships, each of which keeps away what is above", func(ctx SpecContext) {
+		root := openAccount(ctx, "race-uncovering")
+		middle := root.below(ctx, "race-uncovering-middle")
+		lowest := account{domain: root.domain, Organization: expectations.Organization("race-uncovering-lowest", root.user("gus"))}
+		lowest.Spec.Parent = middle.Name
+		expect.Create(ctx, lowest.Organization)
+		expect.Ready(ctx, lowest.Organization)
+		root.join(ctx, "x", "administrator")
+		middle.join(ctx, "p", "administrator")
+		lowest.role(ctx, "clerk", clerkWhoMayGiveViewer())
+		lowest.join(ctx, "p", "clerk")
+		expect.Allowed(ctx, root.user("p"), asAdministrator, middle.namespace(), lowest.namespace())
+		asP := clientFor(cluster.As(root.user("p")))
+		for _, organization := range []account{middle, lowest} {
+			organization.join(ctx, "x", "viewer")
+		}
+		deleting := func(organization account) func() error {
+			return func() error { return asP.Delete(ctx, expectations.Membership(organization.Name, "x", "")) }
+		}
+		count := &tally{}
+		for range authorityRounds {
+			for _, err := range count.startTogether(deleting(middle), deleting(lowest)) {
+				Expect(err).To(MatchError(ContainSubstring(`would newly grant role "administrator" in organization race-uncovering-`)))
+			}
+		}
+		count.report()
+		expect.Refused(ctx, root.user("x"), asAdministrator, lowest.namespace())
+	})
+
 	It("a maintainer's team without a role is never refused for what an owner does meanwhile", func(ctx SpecContext) {
 		acme, mt := raceOfMaintainer(ctx, "race-blamed")
 		owner := clientFor(cluster.As(acme.user("owner")))

@@ -33,7 +33,7 @@ func (c *Cluster) KubectlCommand(ctx context.Context, arguments ...string) *exec
 	return exec.CommandContext(ctx, c.binary("kubectl"), arguments...)
 }
 
-// InstallRoster applies config/crd, config/rbac, config/policies and config/roles, in this order, and returns when the
+// InstallRoster applies config/crd, config/rbac, config/policies, config/guard and config/roles, in this order, and returns when the
 // API server serves Roster's kinds. Applying them again is fine.
 func (c *Cluster) InstallRoster(ctx context.Context) error {
 	root, err := ModuleRoot()
@@ -46,7 +46,7 @@ func (c *Cluster) InstallRoster(ctx context.Context) error {
 	if _, err := c.Kubectl(ctx, "wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"); err != nil {
 		return err
 	}
-	for _, part := range []string{"rbac", "policies", "roles"} {
+	for _, part := range []string{"rbac", "policies", "guard", "roles"} {
 		directory := filepath.Join(root, "config", part)
 		if manifests, err := os.ReadDir(directory); errors.Is(err, fs.ErrNotExist) || len(manifests) == 0 {
 			continue
