@@ -1,6 +1,7 @@
 package admission_test
 
 import (
+	"path"
 	"reflect"
 	"strings"
 
@@ -111,6 +112,8 @@ func (p *provenance) recordPlaces(r *request, places map[placement]string) {
 		case source == previous && was:
 		case strings.HasSuffix(source, "/"+written.Namespace+"/"+written.Name):
 			delete(p.uncovered, at)
+		case was && path.Dir(source) == path.Dir(previous):
+			// A duplicate was written as if it were the only one.
 		case p.duplicates(r, previous):
 			// As if the other one had come second, and had never counted.
 		default:
