@@ -119,6 +119,10 @@ func (c *cluster) followScope(m *moment, one *chain, naming client.Object, marks
 		return
 	}
 	one.own = append(one.own, marks[bySelector])
+	if marks[bySelector].element == everything {
+		// It was for all projects, whatever their labels, and became a selector by a change that only took away.
+		return
+	}
 	for _, key := range labelKeys {
 		_, isMatched := selector.MatchLabels[key]
 		if isMatched || slices.ContainsFunc(selector.MatchExpressions, func(expression metav1.LabelSelectorRequirement) bool {
