@@ -115,7 +115,7 @@ func (c *comparison) losses(had []Group, now reach) losses {
 			continue
 		}
 		for _, user := range group.Users {
-			// Who is an owner is for spec.owners alone to say; what they may do goes with the Role.
+			// spec.owners alone says who is an owner; what owners may do goes with the Role.
 			if group.Role.Name == v1alpha1.RoleOwner && len(c.restored[group.Role][user]) == 0 {
 				continue
 			}
