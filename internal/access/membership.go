@@ -78,11 +78,16 @@ func InvitationEnd(membership *v1alpha1.Membership, organization *v1alpha1.Organ
 
 // RolesOf are the roles that a Membership names, or else its organization's default.
 func RolesOf(membership *v1alpha1.Membership, organization *v1alpha1.Organization) []v1alpha1.RoleName {
+	return RolesOrDefaults(membership, organization.Spec.Membership.DefaultRoles)
+}
+
+// RolesOrDefaults are the roles that a Membership names, or else the defaults of its organization; without any, member.
+func RolesOrDefaults(membership *v1alpha1.Membership, defaults []v1alpha1.RoleName) []v1alpha1.RoleName {
 	switch {
 	case len(membership.Spec.Roles) > 0:
 		return membership.Spec.Roles
-	case len(organization.Spec.Membership.DefaultRoles) > 0:
-		return organization.Spec.Membership.DefaultRoles
+	case len(defaults) > 0:
+		return defaults
 	}
 	return []v1alpha1.RoleName{v1alpha1.RoleMember}
 }

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/roster-dev/roster/api/v1alpha1"
+	"github.com/roster-dev/roster/internal/access"
 )
 
 // OfMembership are the demands of a change of a Membership. The defaults are the organization's, which a Membership that
@@ -34,13 +35,7 @@ func OfMembership(before, after *v1alpha1.Membership, defaults []v1alpha1.RoleNa
 // rolesGiven are the roles that a Membership gives: those it names or else the organization's defaults, and none where it
 // names none among them.
 func rolesGiven(membership *v1alpha1.Membership, defaults []v1alpha1.RoleName) []v1alpha1.RoleName {
-	roles := membership.Spec.Roles
-	if len(roles) == 0 {
-		roles = defaults
-	}
-	if len(roles) == 0 {
-		roles = []v1alpha1.RoleName{v1alpha1.RoleMember}
-	}
+	roles := access.RolesOrDefaults(membership, defaults)
 	if slices.Contains(roles, v1alpha1.RoleNone) {
 		return nil
 	}
