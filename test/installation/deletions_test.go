@@ -83,6 +83,18 @@ var _ = Describe("The deletion of what organizations rest on", Ordered, func() {
 		i.expectRefused(ctx)
 	})
 
+	It("is refused when config/default is deleted again, which takes its own policies along", func(ctx SpecContext) {
+		root, err := environment.ModuleRoot()
+		Expect(err).NotTo(HaveOccurred())
+		policies := filepath.Join(root, "config", "policies")
+		i.does(ctx, "delete", "-k", policies)
+		DeferCleanup(func(ctx context.Context) { Expect(i.cluster.Apply(ctx, policies)).To(Succeed()) })
+		i.expectRefused(ctx)
+		defaults, err := i.cluster.Kubectl(ctx, "kustomize", filepath.Join(root, "config", "default"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(defaults).NotTo(ContainSubstring("installation.roster.dev"))
+	})
+
 	It("is refused while the manager is away", func(ctx SpecContext) {
 		Expect(i.manager.Stop()).To(Succeed())
 		DeferCleanup(func(ctx context.Context) { Expect(i.manager.Restart(ctx)).To(Succeed()) })
